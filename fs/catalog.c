@@ -1,0 +1,649 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Programs and maps by id. The tables do not own what is in them: an object leaves its table when its
+ * last reference goes. */
+
+#include "catalog.h"
+
+#include "names.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* The file names of a source that has no ids to show. */
+typedef struct NameTable {
+        GPtrArray *names; /* of id 1, 2 ... */
+        GHashTable *ids;  /* by name; borrowed keys */
+} NameTable;
+
+struct Catalog {
+        Source *source;
+        GHashTable *progs; /* by id */
+        GHashTable *maps;  /* by id */
+        uint64_t memory;   /* bytes that may still be kept */
+        bool events;
+        NameTable prog_names;
+        NameTable map_names;
+
+        /* Bytes and BTF of the map that was read last. */
+        SourceValue value;
+        uint32_t value_map;
+
+        /* Which program is bound to which maps, as the last look at all programs had it. */
+        GHashTable *bound; /* map id -> GArray of program ids */
+        int64_t bound_until; /* g_get_monotonic_time() up to which it is good */
+};
+
+static void name_table_init(NameTable *table, Source *source, bool progs)
+{
+        g_autoptr(Names) names = names_new(progs ? catalog_reserves : NULL);
+        uint32_t id = 0;
+
+        table->names = g_ptr_array_new_with_free_func(g_free);
+        table->ids = g_hash_table_new(g_str_hash, g_str_equal);
+        if (!source->named)
+                return;
+        while ((progs ? source->ops->next_prog : source->ops->next_map)(source, id, &id) == 0) {
+                g_auto(SourceProg) prog = { 0 };
+                g_auto(SourceMap) map = { 0 };
+                const char *full = "";
+                char *name;
+
+                if (progs && source->ops->prog(source, id, &prog) == 0)
+                        full = prog.name;
+                if (!progs && source->ops->map(source, id, &map) == 0)
+                        full = map.name;
+                name = names_give(names, full, full);
+                while (table->names->len < id)
+                        g_ptr_array_add(table->names, NULL);
+                table->names->pdata[id - 1] = name;
+                g_hash_table_insert(table->ids, name, GUINT_TO_POINTER(id));
+        }
+}
+
+static void name_table_clear(NameTable *table)
+{
+        g_hash_table_unref(table->ids);
+        g_ptr_array_unref(table->names);
+}
+
+static const char *name_of(const NameTable *table, uint32_t id)
+{
+        return id >= 1 && id <= table->names->len ? table->names->pdata[id - 1] : NULL;
+}
+
+Catalog *catalog_new(Source *source, uint64_t memory, bool events)
+{
+        Catalog *catalog = g_new0(Catalog, 1);
+
+        catalog->source = source;
+        catalog->progs = g_hash_table_new(NULL, NULL);
+        catalog->maps = g_hash_table_new(NULL, NULL);
+        catalog->memory = memory;
+        catalog->events = events;
+        name_table_init(&catalog->prog_names, source, true);
+        name_table_init(&catalog->map_names, source, false);
+        return catalog;
+}
+
+void catalog_free(Catalog *catalog)
+{
+        source_value_clear(&catalog->value);
+        name_table_clear(&catalog->prog_names);
+        name_table_clear(&catalog->map_names);
+        g_hash_table_unref(catalog->progs);
+        g_hash_table_unref(catalog->maps);
+        if (catalog->bound)
+                g_hash_table_unref(catalog->bound);
+        g_free(catalog);
+}
+
+Source *catalog_source(Catalog *catalog)
+{
+        return catalog->source;
+}
+
+bool catalog_has_events(Catalog *catalog)
+{
+        return catalog->events;
+}
+
+void catalog_stop_events(Catalog *catalog)
+{
+        catalog->events = false;
+}
+
+bool catalog_reserves(const char *name)
+{
+        return strcmp(name, "info") == 0 || strcmp(name, "maps") == 0;
+}
+
+const char *catalog_prog_name(Catalog *catalog, uint32_t id)
+{
+        return name_of(&catalog->prog_names, id);
+}
+
+const char *catalog_map_name(Catalog *catalog, uint32_t id)
+{
+        return name_of(&catalog->map_names, id);
+}
+
+uint32_t catalog_prog_named(Catalog *catalog, const char *name)
+{
+        return GPOINTER_TO_UINT(g_hash_table_lookup(catalog->prog_names.ids, name));
+}
+
+uint32_t catalog_map_named(Catalog *catalog, const char *name)
+{
+        return GPOINTER_TO_UINT(g_hash_table_lookup(catalog->map_names.ids, name));
+}
+
+bool catalog_take(Catalog *catalog, size_t bytes)
+{
+        if (bytes > catalog->memory)
+                return false;
+        catalog->memory -= bytes;
+        return true;
+}
+
+void catalog_give_back(Catalog *catalog, size_t bytes)
+{
+        catalog->memory += bytes;
+}
+
+/* Programs */
+
+int catalog_prog(Catalog *catalog, uint32_t id, Prog **out)
+{
+        Prog *prog = g_hash_table_lookup(catalog->progs, GUINT_TO_POINTER(id));
+        SourceProg facts = { 0 };
+        int r;
+
+        if (prog) {
+                r = prog_check(prog);
+                if (r == 0)
+                        *out = prog_ref(prog);
+                return r;
+        }
+        r = catalog->source->ops->prog(catalog->source, id, &facts);
+        if (r < 0)
+                return r;
+        prog = g_new0(Prog, 1);
+        prog->catalog = catalog;
+        prog->refs = 1;
+        prog->id = id;
+        prog->facts = facts;
+        prog->facts.n_maps = 0;
+        /* The info directory asks for it again, and most programs are only listed. */
+        g_clear_pointer(&prog->facts.name, g_free);
+        g_hash_table_insert(catalog->progs, GUINT_TO_POINTER(id), prog);
+        *out = prog;
+        return 0;
+}
+
+Prog *prog_ref(Prog *prog)
+{
+        prog->refs++;
+        return prog;
+}
+
+static void clear_names(Prog *prog)
+{
+        for (uint32_t i = 0; i < prog->n_entries; i++)
+                g_clear_pointer(&prog->entries[i].name, g_ref_string_release);
+        for (uint32_t i = 0; i < prog->facts.n_maps; i++)
+                g_clear_pointer(&prog->links[i], g_ref_string_release);
+}
+
+/* It is no longer found by its id. */
+static void drop_prog(Prog *prog)
+{
+        if (!prog->gone)
+                g_hash_table_remove(prog->catalog->progs, GUINT_TO_POINTER(prog->id));
+        prog->gone = true;
+}
+
+void prog_unref(Prog *prog)
+{
+        if (!prog || --prog->refs > 0)
+                return;
+        drop_prog(prog);
+        clear_names(prog);
+        for (uint32_t i = 0; i < prog->facts.n_maps; i++)
+                map_unref(prog->maps[i]);
+        g_free(prog->maps);
+        g_free(prog->links);
+        g_free(prog->entries);
+        info_free(prog->info);
+        source_prog_clear(&prog->facts);
+        g_free(prog);
+}
+
+void catalog_forget_prog(Catalog *catalog, uint32_t id)
+{
+        Prog *prog = g_hash_table_lookup(catalog->progs, GUINT_TO_POINTER(id));
+
+        if (prog)
+                drop_prog(prog);
+        catalog->bound_until = 0;
+}
+
+void catalog_known_progs(Catalog *catalog, GArray *ids)
+{
+        GHashTableIter iter;
+        gpointer key;
+
+        g_hash_table_iter_init(&iter, catalog->progs);
+        while (g_hash_table_iter_next(&iter, &key, NULL)) {
+                uint32_t id = GPOINTER_TO_UINT(key);
+
+                g_array_append_val(ids, id);
+        }
+}
+
+/* True if the object can only go with an event, or not at all. */
+static bool is_followed(const Catalog *catalog)
+{
+        return catalog->events || catalog->source->named;
+}
+
+int prog_check(Prog *prog)
+{
+        g_auto(SourceProg) facts = { 0 };
+        Source *source = prog->catalog->source;
+        int r;
+
+        if (prog->gone)
+                return -ENOENT;
+        if (is_followed(prog->catalog))
+                return 0;
+        r = source->ops->prog(source, prog->id, &facts);
+        if (r == -ENOENT)
+                drop_prog(prog);
+        return r;
+}
+
+int prog_info(Prog *prog, const Info **out)
+{
+        Source *source = prog->catalog->source;
+        int r = 0;
+
+        if (!prog->info)
+                r = source->ops->prog_info(source, prog->id, false, &prog->info);
+        *out = prog->info;
+        return r;
+}
+
+/* A name, shared by all programs that use it. */
+static char *shared_name(char *name)
+{
+        char *shared = g_ref_string_new_intern(name);
+
+        g_free(name);
+        return shared;
+}
+
+/* Adds the metadata of the map at @position that is not among the entries yet. */
+static int find_entries(Prog *prog, GArray *entries, uint32_t position)
+{
+        Map *map = prog->maps[position];
+        Variables *variables;
+        int r;
+
+        r = map_variables(map, &variables);
+        if (r < 0 || !variables_have_metadata(variables))
+                return r;
+        for (guint i = 0; i < entries->len; i++)
+                if (g_array_index(entries, ProgEntry, i).map == map)
+                        return 0;
+        if (!map_is_metadata(map)) {
+                prog->unsettled = true;
+                return 0;
+        }
+        for (uint32_t i = 0; i < variables->n; i++) {
+                ProgEntry entry = { .map = map, .variable = i };
+
+                if (variables->items[i].entry)
+                        g_array_append_val(entries, entry);
+        }
+        return 0;
+}
+
+/* Names follow the order of the maps, which is not always that in which entries were found. */
+static void name_entries(Prog *prog)
+{
+        g_autoptr(Names) names = names_new(catalog_reserves);
+        bool settled = true;
+
+        for (uint32_t m = 0; m < prog->facts.n_maps; m++) {
+                Map *map = prog->maps[m];
+
+                if (!map_is_metadata(map) && map->variables &&
+                    variables_have_metadata(map->variables))
+                        settled = false;
+                for (uint32_t i = 0; i < prog->n_entries; i++) {
+                        ProgEntry *entry = &prog->entries[i];
+                        Variable *variable;
+
+                        if (entry->map != map)
+                                continue;
+                        variable = &map->variables->items[entry->variable];
+                        entry->name = shared_name(
+                                names_give(names, variable->entry, variable->declared));
+                        entry->settled = settled;
+                }
+        }
+}
+
+static void name_links(Prog *prog)
+{
+        g_autoptr(Names) names = names_new(names_is_id);
+
+        if (prog->catalog->source->named)
+                return;
+        for (uint32_t i = 0; i < prog->facts.n_maps; i++)
+                if (*prog->maps[i]->facts.name)
+                        prog->links[i] = shared_name(names_give(
+                                names, prog->maps[i]->facts.name, prog->maps[i]->facts.name));
+}
+
+/* Takes up the maps that were bound since the last time. */
+static int find_maps(Prog *prog)
+{
+        g_autoptr(GArray) ids = g_array_new(FALSE, TRUE, sizeof(uint32_t));
+        Source *source = prog->catalog->source;
+        uint32_t n = prog->facts.n_maps;
+        int r = source->ops->prog_maps(source, prog->id, ids);
+
+        if (r < 0 || ids->len <= n)
+                return r;
+        prog->maps = g_renew(Map *, prog->maps, ids->len);
+        prog->links = g_renew(char *, prog->links, ids->len);
+        for (; n < ids->len; n++) {
+                r = catalog_map(prog->catalog, g_array_index(ids, uint32_t, n), &prog->maps[n]);
+                if (r < 0)
+                        return r;
+                prog->maps[n]->guardian = prog->id;
+                prog->links[n] = NULL;
+                prog->facts.n_maps = n + 1;
+        }
+        return 0;
+}
+
+int prog_update(Prog *prog)
+{
+        g_auto(SourceProg) facts = { 0 };
+        Source *source = prog->catalog->source;
+        GArray *entries;
+        int r;
+
+        if (prog->gone)
+                return -ENOENT;
+        if (source->named && prog->examined)
+                return 0;
+        r = source->ops->prog(source, prog->id, &facts);
+        if (r == -ENOENT)
+                drop_prog(prog);
+        if (r < 0 || (facts.n_maps == prog->facts.n_maps && prog->examined && !prog->unsettled))
+                return r;
+
+        prog->examined = false;
+        clear_names(prog);
+        r = find_maps(prog);
+        entries = g_array_new(FALSE, TRUE, sizeof(ProgEntry));
+        g_array_append_vals(entries, prog->entries, prog->n_entries);
+        prog->unsettled = false;
+        for (uint32_t i = 0; i < prog->facts.n_maps && r == 0; i++) {
+                r = map_update(prog->maps[i]);
+                if (r == 0)
+                        r = find_entries(prog, entries, i);
+        }
+        g_free(prog->entries);
+        prog->n_entries = entries->len;
+        prog->entries = (ProgEntry *)g_array_free(entries, FALSE);
+        name_entries(prog);
+        name_links(prog);
+        prog->examined = r == 0;
+        return r;
+}
+
+/* Maps */
+
+int catalog_map(Catalog *catalog, uint32_t id, Map **out)
+{
+        Map *map = g_hash_table_lookup(catalog->maps, GUINT_TO_POINTER(id));
+        SourceMap facts = { 0 };
+        int r;
+
+        if (map) {
+                r = map_check(map);
+                if (r == 0)
+                        *out = map_ref(map);
+                return r;
+        }
+        r = catalog->source->ops->map(catalog->source, id, &facts);
+        if (r < 0)
+                return r;
+        map = g_new0(Map, 1);
+        map->catalog = catalog;
+        map->refs = 1;
+        map->id = id;
+        map->facts = facts;
+        g_hash_table_insert(catalog->maps, GUINT_TO_POINTER(id), map);
+        *out = map;
+        return 0;
+}
+
+Map *map_ref(Map *map)
+{
+        map->refs++;
+        return map;
+}
+
+static void drop_variables(Map *map)
+{
+        if (map->variables)
+                catalog_give_back(map->catalog, map->variables->bytes);
+        g_clear_pointer(&map->variables, variables_unref);
+}
+
+static void drop_map(Map *map)
+{
+        if (!map->gone)
+                g_hash_table_remove(map->catalog->maps, GUINT_TO_POINTER(map->id));
+        map->gone = true;
+}
+
+void map_unref(Map *map)
+{
+        if (!map || --map->refs > 0)
+                return;
+        drop_map(map);
+        drop_variables(map);
+        info_free(map->info);
+        source_map_clear(&map->facts);
+        g_free(map);
+}
+
+/* Asks the source again, and takes note if the map was frozen since. */
+static int map_refresh(Map *map)
+{
+        g_auto(SourceMap) facts = { 0 };
+        Source *source = map->catalog->source;
+        int r;
+
+        if (map->gone)
+                return -ENOENT;
+        r = source->ops->map(source, map->id, &facts);
+        if (r == -ENOENT)
+                drop_map(map);
+        if (r < 0 || facts.frozen == map->facts.frozen)
+                return r;
+        map->facts.frozen = facts.frozen;
+        /* The values may be kept from now on. */
+        drop_variables(map);
+        return 0;
+}
+
+bool map_is_guarded(const Map *map)
+{
+        return map->catalog->source->named ||
+               (map->catalog->events && map->guardian != 0 &&
+                g_hash_table_contains(map->catalog->progs, GUINT_TO_POINTER(map->guardian)));
+}
+
+int map_check(Map *map)
+{
+        if (map->gone)
+                return -ENOENT;
+        return map_is_guarded(map) ? 0 : map_refresh(map);
+}
+
+int map_update(Map *map)
+{
+        if (map->gone)
+                return -ENOENT;
+        if (!map->facts.global_data || map_is_fixed(map))
+                return map_check(map);
+        return map_refresh(map);
+}
+
+int map_info(Map *map, const Info **out)
+{
+        Source *source = map->catalog->source;
+        int r = 0;
+
+        if (!map->info)
+                r = source->ops->map_info(source, map->id, false, &map->info);
+        *out = map->info;
+        return r;
+}
+
+bool map_is_metadata(const Map *map)
+{
+        return map->facts.global_data && (map->facts.rdonly_prog || map->facts.frozen);
+}
+
+bool map_is_shown(const Map *map)
+{
+        return map->facts.global_data && (map->catalog->source->named || map_is_metadata(map));
+}
+
+bool map_is_fixed(const Map *map)
+{
+        return map->catalog->source->named || (map->facts.rdonly_prog && map->facts.frozen);
+}
+
+int map_value(Map *map, const SourceValue **out)
+{
+        Catalog *catalog = map->catalog;
+        int r = 0;
+
+        if (catalog->value_map != map->id || !map_is_fixed(map) || !catalog->value.btf) {
+                source_value_clear(&catalog->value);
+                r = catalog->source->ops->map_value(catalog->source, map->id, &catalog->value);
+                catalog->value_map = map->id;
+        }
+        *out = &catalog->value;
+        return r;
+}
+
+int map_variables(Map *map, Variables **out)
+{
+        static const SourceValue nothing = { 0 };
+        DecodeBudget budget = { .values = VARIABLES_MAX_KEPT };
+        const SourceValue *value = &nothing;
+        int r = 0;
+
+        *out = map->variables;
+        if (map->variables)
+                return 0;
+        if (map->facts.global_data)
+                r = map_value(map, &value);
+        /* What is too large to be looked into, or not for us to read, has no variables to show. */
+        if (r == -E2BIG || r == -EPERM)
+                value = &nothing;
+        else if (r < 0)
+                return r;
+        if (map_is_fixed(map))
+                budget.bytes = map->catalog->memory;
+        map->variables = variables_new(value, map->facts.datasec, &budget);
+        map->catalog->memory -= map->variables->bytes;
+        *out = map->variables;
+        return 0;
+}
+
+/* Which maps are bound to which programs */
+
+/* For each microsecond that a look at all programs took, its result is used for this many. */
+#define BOUND_REUSE 8
+
+static int scan_prog(Catalog *catalog, uint32_t id)
+{
+        g_autoptr(GArray) maps = g_array_new(FALSE, TRUE, sizeof(uint32_t));
+        int r = catalog->source->ops->prog_maps(catalog->source, id, maps);
+
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        for (guint i = 0; i < maps->len; i++) {
+                gpointer map = GUINT_TO_POINTER(g_array_index(maps, uint32_t, i));
+                GArray *progs = g_hash_table_lookup(catalog->bound, map);
+
+                if (!progs) {
+                        progs = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+                        g_hash_table_insert(catalog->bound, map, progs);
+                }
+                if (progs->len == 0 || g_array_index(progs, uint32_t, progs->len - 1) != id)
+                        g_array_append_val(progs, id);
+        }
+        return 0;
+}
+
+/* A map does not know its programs: all programs are asked for their maps. Who lists progs/ of every
+ * map would pay for programs times maps; so the answer is used again for a time in proportion to what
+ * it cost, which is a fraction of a millisecond on a small host and some on a large one. */
+static int scan_bound(Catalog *catalog)
+{
+        int64_t start = g_get_monotonic_time();
+        uint32_t id = 0;
+        int r;
+
+        if (start < catalog->bound_until)
+                return 0;
+        if (catalog->bound)
+                g_hash_table_unref(catalog->bound);
+        catalog->bound = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_array_unref);
+        while ((r = catalog->source->ops->next_prog(catalog->source, id, &id)) == 0) {
+                r = scan_prog(catalog, id);
+                if (r < 0)
+                        return r;
+        }
+        if (r != -ENOENT)
+                return r;
+        catalog->bound_until = start + (g_get_monotonic_time() - start) * (BOUND_REUSE + 1);
+        return 0;
+}
+
+int catalog_map_progs(Catalog *catalog, uint32_t id, GArray *ids)
+{
+        GArray *progs;
+        int r = scan_bound(catalog);
+
+        if (r < 0)
+                return r;
+        progs = g_hash_table_lookup(catalog->bound, GUINT_TO_POINTER(id));
+        if (progs)
+                g_array_append_vals(ids, progs->data, progs->len);
+        return 0;
+}
+
+int catalog_is_bound(Catalog *catalog, uint32_t prog_id, uint32_t map_id)
+{
+        g_autoptr(GArray) maps = g_array_new(FALSE, TRUE, sizeof(uint32_t));
+        int r = catalog->source->ops->prog_maps(catalog->source, prog_id, maps);
+
+        for (guint i = 0; r == 0 && i < maps->len; i++)
+                if (g_array_index(maps, uint32_t, i) == map_id)
+                        return 0;
+        return r < 0 ? r : -ENOENT;
+}

@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The running kernel as a source.
+ *
+ * Every call opens the object by its id, asks, and closes it again: a descriptor that lived longer
+ * would keep a program loaded after its owner let it go. Maps are opened with BPF_F_RDONLY, so that
+ * nothing here could write one even by mistake.
+ */
+
+#include "kernel.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* A descriptor that is closed when it goes out of scope. */
+#define autoclose __attribute__((cleanup(close_fd)))
+
+static void close_fd(int *fd)
+{
+        if (*fd >= 0)
+                close(*fd);
+}
+
+typedef struct KernelSource {
+        Source source;
+        /* The BTF that was parsed last: the maps of an object follow each other and share it. */
+        struct btf *btf;
+        uint32_t btf_id;
+} KernelSource;
+
+/* True if the kernel filled in @member: an older one knows a shorter structure. */
+#define HAS(len, type, member) \
+        ((len) >= offsetof(type, member) + sizeof(((type *)NULL)->member))
+
+static int open_prog(uint32_t id)
+{
+        int fd = bpf_prog_get_fd_by_id(id);
+
+        return fd < 0 ? -errno : fd;
+}
+
+/* libbpf 1.0 cannot pass open_flags; the system call has had them since Linux 4.15. */
+static int open_map(uint32_t id)
+{
+        union bpf_attr attr;
+        int fd;
+
+        memset(&attr, 0, sizeof(attr));
+        attr.map_id = id;
+        attr.open_flags = BPF_F_RDONLY;
+        fd = syscall(SYS_bpf, BPF_MAP_GET_FD_BY_ID, &attr, sizeof(attr));
+        return fd < 0 ? -errno : fd;
+}
+
+static int get_info(int fd, void *info, uint32_t *len)
+{
+        return bpf_obj_get_info_by_fd(fd, info, len) < 0 ? -errno : 0;
+}
+
+/* Opens the program and asks for its info. *@len is how much of it the kernel knows. */
+static int prog_info_by_id(uint32_t id, struct bpf_prog_info *info, uint32_t *len, int *fd)
+{
+        memset(info, 0, sizeof(*info));
+        *len = sizeof(*info);
+        *fd = open_prog(id);
+        return *fd < 0 ? *fd : get_info(*fd, info, len);
+}
+
+static int map_info_by_id(uint32_t id, struct bpf_map_info *info, uint32_t *len, int *fd)
+{
+        memset(info, 0, sizeof(*info));
+        *len = sizeof(*info);
+        *fd = open_map(id);
+        return *fd < 0 ? *fd : get_info(*fd, info, len);
+}
+
+/* /proc/self/fdinfo has what no structure of bpf(2) has: memlock and frozen, owner_prog_type. */
+typedef struct FdInfo {
+        char text[1024]; /* begins with a newline, so that each line is found by "\nkey:" */
+} FdInfo;
+
+static void fdinfo_read(FdInfo *info, int fd)
+{
+        autoclose int file = -1;
+        char path[64];
+        ssize_t n = -1;
+
+        g_snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+        file = open(path, O_RDONLY | O_CLOEXEC);
+        info->text[0] = '\n';
+        if (file >= 0)
+                n = read(file, info->text + 1, sizeof(info->text) - 2);
+        info->text[n > 0 ? n + 1 : 1] = '\0';
+}
+
+/* True if the line is there; its number, which the kernel prints in decimal, is in *@value. */
+static bool fdinfo_get(const FdInfo *info, const char *key, uint64_t *value)
+{
+        char line[64];
+        const char *at;
+
+        g_snprintf(line, sizeof(line), "\n%s:", key);
+        at = strstr(info->text, line);
+        if (!at)
+                return false;
+        *value = g_ascii_strtoull(at + strlen(line), NULL, 10);
+        return true;
+}
+
+/* load_time counts from boot, suspended time included (bpf_prog_load(), kernel/bpf/syscall.c). The
+ * offset is taken anew each time: a host that mounts early sets its clock later. */
+static struct timespec wall_clock(uint64_t since_boot)
+{
+        struct timespec real, boot;
+        int64_t ns;
+
+        clock_gettime(CLOCK_REALTIME, &real);
+        clock_gettime(CLOCK_BOOTTIME, &boot);
+        ns = (int64_t)(real.tv_sec - boot.tv_sec) * 1000000000 + (real.tv_nsec - boot.tv_nsec) +
+             (int64_t)since_boot;
+        return (struct timespec){ .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
+}
+
+/* The kernel cuts names to 15 characters; the program's function in BTF has the whole, if there is
+ * one that begins like it. NULL if not. */
+static char *full_name(int fd, const struct bpf_prog_info *prog)
+{
+        struct bpf_func_info func = { 0 };
+        struct bpf_prog_info info = {
+                .func_info = (uintptr_t)&func,
+                .nr_func_info = 1,
+                .func_info_rec_size = sizeof(func),
+        };
+        uint32_t len = sizeof(info);
+        const struct btf_type *type;
+        const char *name = NULL;
+        struct btf *btf;
+        char *result = NULL;
+
+        if (prog->btf_id == 0 || prog->nr_func_info == 0 || get_info(fd, &info, &len) < 0)
+                return NULL;
+        btf = btf__load_from_kernel_by_id(prog->btf_id);
+        if (!btf)
+                return NULL;
+        type = btf__type_by_id(btf, func.type_id);
+        if (type && btf_is_func(type))
+                name = btf__name_by_offset(btf, type->name_off);
+        if (name && strncmp(name, prog->name, sizeof(prog->name) - 1) == 0)
+                result = g_strdup(name);
+        btf__free(btf);
+        return result;
+}
+
+static char *prog_name(int fd, const struct bpf_prog_info *info)
+{
+        char *name = NULL;
+
+        if (strnlen(info->name, sizeof(info->name)) == sizeof(info->name) - 1)
+                name = full_name(fd, info);
+        return name ? name : g_strndup(info->name, sizeof(info->name));
+}
+
+static int next_prog(Source *source, uint32_t after, uint32_t *id)
+{
+        return bpf_prog_get_next_id(after, id) < 0 ? -errno : 0;
+}
+
+static int next_map(Source *source, uint32_t after, uint32_t *id)
+{
+        return bpf_map_get_next_id(after, id) < 0 ? -errno : 0;
+}
+
+static int prog(Source *source, uint32_t id, SourceProg *out)
+{
+        struct bpf_prog_info info;
+        autoclose int fd = -1;
+        uint32_t len;
+        int r = prog_info_by_id(id, &info, &len, &fd);
+
+        if (r < 0)
+                return r;
+        *out = (SourceProg){
+                .name = g_strndup(info.name, sizeof(info.name)),
+                .mtime = wall_clock(info.load_time),
+                .uid = info.created_by_uid,
+                .n_maps = info.nr_map_ids,
+        };
+        return 0;
+}
+
+static int prog_maps(Source *source, uint32_t id, GArray *ids)
+{
+        struct bpf_prog_info info;
+        autoclose int fd = -1;
+        uint32_t len, n;
+        guint start = ids->len;
+        int r = prog_info_by_id(id, &info, &len, &fd);
+
+        if (r < 0)
+                return r;
+        /* A map that is bound between the two calls is there at the next one. */
+        n = info.nr_map_ids;
+        g_array_set_size(ids, start + n);
+        if (n == 0)
+                return 0;
+        memset(&info, 0, sizeof(info));
+        info.map_ids = (uintptr_t)&g_array_index(ids, uint32_t, start);
+        info.nr_map_ids = n;
+        len = sizeof(info);
+        r = get_info(fd, &info, &len);
+        g_array_set_size(ids, r < 0 ? start : start + MIN(n, info.nr_map_ids));
+        return r;
+}
+
+static void add_dev(InfoBuilder *builder, uint32_t ifindex, uint64_t netns_dev, uint64_t netns_ino)
+{
+        if (ifindex == 0)
+                return;
+        info_builder_add(builder, "dev/ifindex", "%u", ifindex);
+        info_builder_add(builder, "dev/ns_dev", "%" G_GUINT64_FORMAT, netns_dev);
+        info_builder_add(builder, "dev/ns_inode", "%" G_GUINT64_FORMAT, netns_ino);
+}
+
+static void add_prog_type(InfoBuilder *builder, const char *key, uint32_t type)
+{
+        const char *name = libbpf_bpf_prog_type_str(type);
+
+        if (name)
+                info_builder_add(builder, key, "%s", name);
+        else
+                info_builder_add(builder, key, "%u", type);
+}
+
+static void add_fixed_prog(InfoBuilder *builder, const struct bpf_prog_info *info, uint32_t len,
+                           int fd)
+{
+        g_autofree char *name = prog_name(fd, info);
+        uint64_t memlock;
+        FdInfo fdinfo;
+
+        info_builder_add(builder, "id", "%u", info->id);
+        add_prog_type(builder, "type", info->type);
+        if (*name)
+                info_builder_add(builder, "name", "%s", name);
+        info_builder_add(builder, "tag", "%02x%02x%02x%02x%02x%02x%02x%02x", info->tag[0],
+                         info->tag[1], info->tag[2], info->tag[3], info->tag[4], info->tag[5],
+                         info->tag[6], info->tag[7]);
+        info_builder_add(builder, "gpl_compatible", "%s", info->gpl_compatible ? "true" : "false");
+        add_dev(builder, info->ifindex, info->netns_dev, info->netns_ino);
+        info_builder_add(builder, "loaded_at", "%" G_GINT64_FORMAT,
+                         (gint64)wall_clock(info->load_time).tv_sec);
+        info_builder_add(builder, "uid", "%u", info->created_by_uid);
+        info_builder_add(builder, "bytes_xlated", "%u", info->xlated_prog_len);
+        info_builder_add(builder, "jited", "%s", info->jited_prog_len ? "true" : "false");
+        if (info->jited_prog_len)
+                info_builder_add(builder, "bytes_jited", "%u", info->jited_prog_len);
+        fdinfo_read(&fdinfo, fd);
+        if (fdinfo_get(&fdinfo, "memlock", &memlock))
+                info_builder_add(builder, "bytes_memlock", "%" G_GUINT64_FORMAT, memlock);
+        if (info->btf_id)
+                info_builder_add(builder, "btf_id", "%u", info->btf_id);
+        if (HAS(len, struct bpf_prog_info, verified_insns))
+                info_builder_add(builder, "verified_insns", "%u", info->verified_insns);
+        if (HAS(len, struct bpf_prog_info, attach_btf_id) && info->attach_btf_id) {
+                info_builder_add(builder, "attach_btf_obj_id", "%u", info->attach_btf_obj_id);
+                info_builder_add(builder, "attach_btf_id", "%u", info->attach_btf_id);
+        }
+}
+
+static void add_changing_prog(InfoBuilder *builder, const struct bpf_prog_info *info, uint32_t len,
+                              const GArray *ids)
+{
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        if (HAS(len, struct bpf_prog_info, run_cnt)) {
+                info_builder_add(builder, "run_time_ns", "%" G_GUINT64_FORMAT,
+                                 (guint64)info->run_time_ns);
+                info_builder_add(builder, "run_cnt", "%" G_GUINT64_FORMAT, (guint64)info->run_cnt);
+        }
+        if (HAS(len, struct bpf_prog_info, recursion_misses))
+                info_builder_add(builder, "recursion_misses", "%" G_GUINT64_FORMAT,
+                                 (guint64)info->recursion_misses);
+        for (guint i = 0; i < ids->len; i++)
+                g_string_append_printf(text, i ? " %u" : "%u", g_array_index(ids, uint32_t, i));
+        info_builder_add(builder, "map_ids", "%s", text->str);
+}
+
+static int prog_info(Source *source, uint32_t id, bool changing, Info **out)
+{
+        g_autoptr(GArray) ids = g_array_new(FALSE, TRUE, sizeof(uint32_t));
+        struct bpf_prog_info info;
+        autoclose int fd = -1;
+        InfoBuilder *builder;
+        uint32_t len;
+        int r = prog_info_by_id(id, &info, &len, &fd);
+
+        if (r >= 0 && changing && info.nr_map_ids > 0)
+                r = prog_maps(source, id, ids);
+        if (r < 0)
+                return r;
+        builder = info_builder_new();
+        if (changing)
+                add_changing_prog(builder, &info, len, ids);
+        else
+                add_fixed_prog(builder, &info, len, fd);
+        *out = info_builder_end(builder);
+        return 0;
+}
+
+static int map(Source *source, uint32_t id, SourceMap *out)
+{
+        struct bpf_map_info info;
+        autoclose int fd = -1;
+        uint64_t frozen = 0;
+        uint32_t len;
+        FdInfo fdinfo;
+        int r = map_info_by_id(id, &info, &len, &fd);
+
+        if (r < 0)
+                return r;
+        *out = (SourceMap){
+                .name = g_strndup(info.name, sizeof(info.name)),
+                .value_size = info.value_size,
+                .btf_id = info.btf_id,
+                .datasec = info.btf_value_type_id,
+                .global_data = info.type == BPF_MAP_TYPE_ARRAY && info.max_entries == 1 &&
+                               info.btf_id != 0 && info.btf_value_type_id != 0,
+                .rdonly_prog = (info.map_flags & BPF_F_RDONLY_PROG) != 0,
+                .gets_owner = info.type == BPF_MAP_TYPE_PROG_ARRAY,
+        };
+        /* Reading fdinfo costs more than all the rest. */
+        if (out->global_data) {
+                fdinfo_read(&fdinfo, fd);
+                out->frozen = fdinfo_get(&fdinfo, "frozen", &frozen) && frozen != 0;
+        }
+        return 0;
+}
+
+static void add_fixed_map(InfoBuilder *builder, const struct bpf_map_info *info)
+{
+        const char *type = libbpf_bpf_map_type_str(info->type);
+
+        info_builder_add(builder, "id", "%u", info->id);
+        if (type)
+                info_builder_add(builder, "type", "%s", type);
+        else
+                info_builder_add(builder, "type", "%u", info->type);
+        if (info->name[0])
+                info_builder_add(builder, "name", "%.*s", (int)sizeof(info->name), info->name);
+        info_builder_add(builder, "flags", "%u", info->map_flags);
+        add_dev(builder, info->ifindex, info->netns_dev, info->netns_ino);
+        info_builder_add(builder, "bytes_key", "%u", info->key_size);
+        info_builder_add(builder, "bytes_value", "%u", info->value_size);
+        info_builder_add(builder, "max_entries", "%u", info->max_entries);
+        if (info->btf_id)
+                info_builder_add(builder, "btf_id", "%u", info->btf_id);
+}
+
+static void add_changing_map(InfoBuilder *builder, const struct bpf_map_info *info, int fd)
+{
+        uint64_t value;
+        FdInfo fdinfo;
+
+        fdinfo_read(&fdinfo, fd);
+        if (fdinfo_get(&fdinfo, "memlock", &value))
+                info_builder_add(builder, "bytes_memlock", "%" G_GUINT64_FORMAT, value);
+        if (fdinfo_get(&fdinfo, "frozen", &value))
+                info_builder_add(builder, "frozen", "%" G_GUINT64_FORMAT, value);
+        /* A program array belongs to the first program that uses it. */
+        if (info->type != BPF_MAP_TYPE_PROG_ARRAY)
+                return;
+        if (fdinfo_get(&fdinfo, "owner_prog_type", &value))
+                add_prog_type(builder, "owner_prog_type", value);
+        if (fdinfo_get(&fdinfo, "owner_jited", &value))
+                info_builder_add(builder, "owner_jited", "%s", value ? "true" : "false");
+}
+
+static int map_info(Source *source, uint32_t id, bool changing, Info **out)
+{
+        struct bpf_map_info info;
+        autoclose int fd = -1;
+        InfoBuilder *builder;
+        uint32_t len;
+        int r = map_info_by_id(id, &info, &len, &fd);
+
+        if (r < 0)
+                return r;
+        builder = info_builder_new();
+        if (changing)
+                add_changing_map(builder, &info, fd);
+        else
+                add_fixed_map(builder, &info);
+        *out = info_builder_end(builder);
+        return 0;
+}
+
+/* Parses the BTF @id, unless it is the one that was parsed last. */
+static int load_btf(KernelSource *kernel, uint32_t id)
+{
+        struct bpf_btf_info info = { 0 };
+        uint32_t len = sizeof(info);
+        autoclose int fd = -1;
+        int r;
+
+        if (kernel->btf && kernel->btf_id == id)
+                return 0;
+        g_clear_pointer(&kernel->btf, btf__free);
+        fd = bpf_btf_get_fd_by_id(id);
+        r = fd < 0 ? -errno : get_info(fd, &info, &len);
+        if (r < 0)
+                return r;
+        if (info.btf_size > SOURCE_MAX_BTF)
+                return -E2BIG;
+        kernel->btf = btf__load_from_kernel_by_id(id);
+        kernel->btf_id = id;
+        return kernel->btf ? 0 : -errno;
+}
+
+static int map_value(Source *source, uint32_t id, SourceValue *out)
+{
+        KernelSource *kernel = (KernelSource *)source;
+        g_auto(SourceValue) value = {
+                .btf_borrowed = true,
+                .big_endian = G_BYTE_ORDER == G_BIG_ENDIAN,
+        };
+        struct bpf_map_info info;
+        autoclose int fd = -1;
+        uint32_t len, key = 0;
+        int r = map_info_by_id(id, &info, &len, &fd);
+
+        if (r < 0)
+                return r;
+        if (info.value_size > SOURCE_MAX_VALUE)
+                return -E2BIG;
+        r = load_btf(kernel, info.btf_id);
+        if (r < 0)
+                return r;
+        value.btf = kernel->btf;
+        value.size = info.value_size;
+        value.bytes = g_try_malloc(value.size);
+        if (!value.bytes)
+                return -ENOMEM;
+        if (bpf_map_lookup_elem(fd, &key, value.bytes) < 0)
+                return -errno;
+        *out = value;
+        value = (SourceValue){ 0 };
+        return 0;
+}
+
+static void kernel_free(Source *source)
+{
+        KernelSource *kernel = (KernelSource *)source;
+
+        btf__free(kernel->btf);
+        g_free(kernel);
+}
+
+static const SourceOps kernel_ops = {
+        .free = kernel_free,
+        .next_prog = next_prog,
+        .prog = prog,
+        .prog_maps = prog_maps,
+        .prog_info = prog_info,
+        .next_map = next_map,
+        .map = map,
+        .map_info = map_info,
+        .map_value = map_value,
+};
+
+static int quiet(enum libbpf_print_level level, const char *format, va_list args)
+{
+        return 0;
+}
+
+int kernel_source_new(Source **out, GError **error)
+{
+        KernelSource *kernel;
+        uint32_t id;
+
+        /* What libbpf has to say about hostile BTF is no news to the reader of a log. */
+        libbpf_set_print(quiet);
+        if (bpf_prog_get_next_id(0, &id) < 0 && errno != ENOENT) {
+                int r = -errno;
+
+                if (r == -EPERM)
+                        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_PERM,
+                                    "listing BPF programs needs CAP_SYS_ADMIN: run as root");
+                else if (r == -ENOSYS)
+                        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOSYS,
+                                    "this kernel has no BPF (CONFIG_BPF_SYSCALL is off)");
+                else
+                        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
+                                    "cannot list BPF programs: %s", g_strerror(-r));
+                return r;
+        }
+        kernel = g_new0(KernelSource, 1);
+        kernel->source.ops = &kernel_ops;
+        clock_gettime(CLOCK_REALTIME, &kernel->source.time);
+        kernel->source.uid = geteuid();
+        *out = &kernel->source;
+        return 0;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* File names: escape, shorten, and tell apart. */
+
+#include "names.h"
+
+#include <string.h>
+
+/* '~' and the digits of the hash. */
+#define HASH_CHARS (1 + 16)
+/* '~' and a number of 64 bits. */
+#define SUFFIX_CHARS (1 + 20)
+
+struct Names {
+        NamesReserved reserved;
+        GHashTable *given; /* name -> guint64: the number to try next behind a '~' */
+};
+
+Names *names_new(NamesReserved reserved)
+{
+        Names *names = g_new(Names, 1);
+
+        names->reserved = reserved;
+        names->given = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+        return names;
+}
+
+void names_free(Names *names)
+{
+        if (!names)
+                return;
+        g_hash_table_unref(names->given);
+        g_free(names);
+}
+
+bool names_is_id(const char *name)
+{
+        return *name && strspn(name, "0123456789") == strlen(name);
+}
+
+static bool is_dots(const char *name)
+{
+        return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+static bool is_reserved(const Names *names, const char *name)
+{
+        return names->reserved && names->reserved(name);
+}
+
+static bool is_usable(const Names *names, const char *name)
+{
+        return name && *name && !is_dots(name) && !is_reserved(names, name);
+}
+
+static char *escape(const char *name)
+{
+        GString *out = g_string_new(NULL);
+        bool dots = is_dots(name);
+
+        for (const char *p = name; *p;) {
+                gunichar c = g_utf8_get_char_validated(p, -1);
+                bool valid = c < (gunichar)-2;
+                size_t len = valid ? (size_t)g_unichar_to_utf8(c, NULL) : 1;
+
+                /* What does not print could send a terminal an escape sequence, as in values. */
+                if (valid && g_unichar_isprint(c) && c != '/' && c != '%' && !dots) {
+                        g_string_append_len(out, p, len);
+                } else {
+                        for (size_t i = 0; i < len; i++)
+                                g_string_append_printf(out, "%%%02X", (guint8)p[i]);
+                }
+                p += len;
+        }
+        return g_string_free(out, FALSE);
+}
+
+/* The first @room bytes of an escaped name or less, so that no character and no %XX is torn. */
+static size_t cut(const char *name, size_t room)
+{
+        size_t len = 0;
+
+        while (name[len]) {
+                size_t step =
+                        name[len] == '%' ? 3 : (size_t)(g_utf8_next_char(name + len) - name) - len;
+
+                if (len + step > room)
+                        break;
+                len += step;
+        }
+        return len;
+}
+
+/* An escaped name and a suffix, shortened to what a file name can hold. */
+static char *fit(const char *name, const char *suffix)
+{
+        g_autofree char *hash = NULL;
+        size_t suffix_len = strlen(suffix);
+
+        if (strlen(name) + suffix_len <= NAMES_MAX)
+                return g_strconcat(name, suffix, NULL);
+        hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, name, -1);
+        return g_strdup_printf("%.*s~%.16s%s", (int)cut(name, NAMES_MAX - HASH_CHARS - suffix_len),
+                               name, hash, suffix);
+}
+
+static bool is_free(const Names *names, const char *name)
+{
+        return !is_reserved(names, name) && !g_hash_table_contains(names->given, name);
+}
+
+static void give(Names *names, const char *name, guint64 next)
+{
+        guint64 *value = g_new(guint64, 1);
+
+        *value = next;
+        g_hash_table_insert(names->given, g_strdup(name), value);
+}
+
+char *names_give(Names *names, const char *preferred, const char *full)
+{
+        const char *wish = is_usable(names, preferred) ? preferred : *full ? full : "anon";
+        g_autofree char *escaped = escape(wish);
+        g_autofree char *name = fit(escaped, "");
+        const guint64 *tried;
+        guint64 n;
+
+        if (is_free(names, name)) {
+                give(names, name, 2);
+                return g_steal_pointer(&name);
+        }
+
+        /* The number only grows, so however many entries want a name, each is tried once. */
+        tried = g_hash_table_lookup(names->given, name);
+        n = tried ? *tried : 2;
+        for (;; n++) {
+                char suffix[SUFFIX_CHARS + 1];
+                g_autofree char *candidate = NULL;
+
+                g_snprintf(suffix, sizeof(suffix), "~%" G_GUINT64_FORMAT, n);
+                candidate = fit(escaped, suffix);
+                if (is_free(names, candidate)) {
+                        give(names, name, n + 1);
+                        give(names, candidate, 2);
+                        return g_steal_pointer(&candidate);
+                }
+        }
+}

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * FUSE low-level operations. Each is a few lines: the tree does the work and returns an errno, and the
+ * operation replies once. No handles exist: open and opendir are answered ENOSYS, after which the
+ * kernel does not ask again, and keeps what it has cached.
+ */
+
+#include "ops.h"
+
+#include <errno.h>
+#include <fuse_lowlevel.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+struct Ops {
+        Tree *tree;
+        struct fuse_session *session;
+        OpsReadyFunc ready;
+        void *data;
+        bool mounted;
+        bool handles_signals;
+};
+
+static Ops *ops_of(fuse_req_t req)
+{
+        return fuse_req_userdata(req);
+}
+
+static struct fuse_entry_param entry_param(const TreeEntry *entry)
+{
+        return (struct fuse_entry_param){
+                .ino = entry->attr.st_ino,
+                .attr = entry->attr,
+                .attr_timeout = TREE_FOREVER,
+                .entry_timeout = entry->entry_timeout,
+        };
+}
+
+static void op_init(void *userdata, struct fuse_conn_info *conn)
+{
+        Ops *ops = userdata;
+
+        /* One round trip for a directory and all its entries. */
+        conn->want |= conn->capable & FUSE_CAP_READDIRPLUS;
+        conn->want &= ~FUSE_CAP_READDIRPLUS_AUTO;
+        conn->want |= conn->capable & FUSE_CAP_CACHE_SYMLINKS;
+        if (ops->ready)
+                ops->ready(ops->data);
+}
+
+static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+        struct fuse_entry_param param;
+        TreeEntry entry;
+        int r = tree_lookup(ops_of(req)->tree, parent, name, &entry);
+
+        if (r < 0) {
+                fuse_reply_err(req, -r);
+                return;
+        }
+        param = entry_param(&entry);
+        /* The kernel was interrupted and did not take the entry: it will not forget it either. */
+        if (fuse_reply_entry(req, &param) == -ENOENT)
+                tree_forget(ops_of(req)->tree, param.ino, 1);
+}
+
+static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
+{
+        tree_forget(ops_of(req)->tree, ino, nlookup);
+        fuse_reply_none(req);
+}
+
+static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+        for (size_t i = 0; i < count; i++)
+                tree_forget(ops_of(req)->tree, forgets[i].ino, forgets[i].nlookup);
+        fuse_reply_none(req);
+}
+
+static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+        struct stat attr;
+        int r = tree_getattr(ops_of(req)->tree, ino, &attr);
+
+        if (r < 0)
+                fuse_reply_err(req, -r);
+        else
+                fuse_reply_attr(req, &attr, TREE_FOREVER);
+}
+
+static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+        fuse_reply_err(req, ENOSYS);
+}
+
+static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+                    struct fuse_file_info *fi)
+{
+        g_autoptr(GString) out = g_string_new(NULL);
+        int r = tree_read(ops_of(req)->tree, ino, offset, size, out);
+
+        if (r < 0)
+                fuse_reply_err(req, -r);
+        else
+                fuse_reply_buf(req, out->str, out->len);
+}
+
+static void op_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+        g_autoptr(GString) out = g_string_new(NULL);
+        int r = tree_readlink(ops_of(req)->tree, ino, out);
+
+        if (r < 0)
+                fuse_reply_err(req, -r);
+        else
+                fuse_reply_readlink(req, out->str);
+}
+
+/* Listings. "." and ".." have the offsets 1 and 2; an entry's offset is its key after these. */
+#define DOTS 2
+
+typedef struct Buffer {
+        fuse_req_t req;
+        char *bytes;
+        size_t size;
+        size_t used;
+        GArray *inodes; /* of what was looked up; NULL: nothing is */
+} Buffer;
+
+/* Returns false if there is no room for it. */
+static bool add_entry(Buffer *buffer, const char *name, off_t offset,
+                      const struct fuse_entry_param *param)
+{
+        size_t room = buffer->size - buffer->used, n;
+        char *at = buffer->bytes + buffer->used;
+
+        n = buffer->inodes
+                    ? fuse_add_direntry_plus(buffer->req, at, room, name, param, offset)
+                    : fuse_add_direntry(buffer->req, at, room, name, &param->attr, offset);
+        if (n > room)
+                return false;
+        buffer->used += n;
+        return true;
+}
+
+static bool add_tree_entry(const char *name, uint64_t next, const TreeEntry *entry, void *data)
+{
+        struct fuse_entry_param param = entry_param(entry);
+        Buffer *buffer = data;
+
+        /* The kernel takes no lookup of an entry without a node, and leaves alone what it has. */
+        if (entry->known)
+                param.ino = 0;
+        if (!add_entry(buffer, name, next + DOTS, &param))
+                return false;
+        if (buffer->inodes && param.ino)
+                g_array_append_val(buffer->inodes, param.ino);
+        return true;
+}
+
+/* The kernel takes no lookup of these; it only wants to know that they are directories. */
+static void add_dots(Buffer *buffer, fuse_ino_t ino, off_t offset)
+{
+        static const char *const names[DOTS] = { ".", ".." };
+        struct fuse_entry_param param = { .attr = { .st_ino = ino, .st_mode = S_IFDIR } };
+
+        for (off_t i = offset; i < DOTS; i++)
+                add_entry(buffer, names[i], i + 1, &param);
+}
+
+static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, bool plus)
+{
+        g_autofree char *bytes = g_malloc(size);
+        g_autoptr(GArray) inodes = plus ? g_array_new(FALSE, FALSE, sizeof(fuse_ino_t)) : NULL;
+        Buffer buffer = { .req = req, .bytes = bytes, .size = size, .inodes = inodes };
+        Ops *ops = ops_of(req);
+        bool changes;
+        int r;
+
+        if (offset < 0) {
+                fuse_reply_err(req, EINVAL);
+                return;
+        }
+        add_dots(&buffer, ino, offset);
+        r = tree_list(ops->tree, ino, offset > DOTS ? offset - DOTS : 0, plus, add_tree_entry,
+                      &buffer, &changes);
+        /* The kernel takes the listing for complete when it gets this empty answer; it has to find
+         * then that what it kept of the listing is gone. */
+        if (r == 0 && changes && buffer.used == 0)
+                fuse_lowlevel_notify_inval_inode(ops->session, ino, 0, 0);
+        if (r == 0)
+                r = fuse_reply_buf(req, buffer.bytes, buffer.used);
+        else
+                fuse_reply_err(req, -r);
+        /* What the kernel did not take it will not forget either. */
+        for (guint i = 0; r < 0 && inodes && i < inodes->len; i++)
+                tree_forget(ops->tree, g_array_index(inodes, fuse_ino_t, i), 1);
+}
+
+static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+                       struct fuse_file_info *fi)
+{
+        list(req, ino, size, offset, false);
+}
+
+static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+                           struct fuse_file_info *fi)
+{
+        list(req, ino, size, offset, true);
+}
+
+static void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+        /* Like procfs: nothing is stored here. */
+        struct statvfs stat = { .f_bsize = 4096, .f_frsize = 4096, .f_namemax = 255 };
+
+        fuse_reply_statfs(req, &stat);
+}
+
+/* The mount is read-only; these answer who has remounted it writable by hand. */
+
+static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+                       struct fuse_file_info *fi)
+{
+        fuse_reply_err(req, EROFS);
+}
+
+static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t dev)
+{
+        fuse_reply_err(req, EROFS);
+}
+
+static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+        fuse_reply_err(req, EROFS);
+}
+
+static void op_remove(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+        fuse_reply_err(req, EROFS);
+}
+
+static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+        fuse_reply_err(req, EROFS);
+}
+
+static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+                      const char *new_name, unsigned int flags)
+{
+        fuse_reply_err(req, EROFS);
+}
+
+static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name)
+{
+        fuse_reply_err(req, EROFS);
+}
+
+static void op_write(fuse_req_t req, fuse_ino_t ino, const char *bytes, size_t size, off_t offset,
+                     struct fuse_file_info *fi)
+{
+        fuse_reply_err(req, EROFS);
+}
+
+static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+                      struct fuse_file_info *fi)
+{
+        fuse_reply_err(req, EROFS);
+}
+
+static const struct fuse_lowlevel_ops operations = {
+        .init = op_init,
+        .lookup = op_lookup,
+        .forget = op_forget,
+        .forget_multi = op_forget_multi,
+        .getattr = op_getattr,
+        .setattr = op_setattr,
+        .readlink = op_readlink,
+        .mknod = op_mknod,
+        .mkdir = op_mkdir,
+        .unlink = op_remove,
+        .rmdir = op_remove,
+        .symlink = op_symlink,
+        .rename = op_rename,
+        .link = op_link,
+        .open = op_open,
+        .read = op_read,
+        .write = op_write,
+        .opendir = op_open,
+        .readdir = op_readdir,
+        .readdirplus = op_readdirplus,
+        .statfs = op_statfs,
+        .create = op_create,
+};
+
+/* Mounting */
+
+static void log_libfuse(enum fuse_log_level level, const char *format, va_list args)
+{
+        vsyslog(level, format, args);
+}
+
+/* A value in an option list: commas and backslashes stand behind a backslash. */
+static void append_escaped(GString *out, const char *value)
+{
+        for (; *value; value++) {
+                if (*value == ',' || *value == '\\')
+                        g_string_append_c(out, '\\');
+                g_string_append_c(out, *value);
+        }
+}
+
+static char *session_options(const OpsMount *mount)
+{
+        GString *options = g_string_new("ro,default_permissions,subtype=bpfmetafs,fsname=");
+
+        append_escaped(options, mount->source);
+        if (mount->allow_other)
+                g_string_append(options, ",allow_other");
+        if (*mount->options)
+                g_string_append_printf(options, ",%s", mount->options);
+        return g_string_free(options, FALSE);
+}
+
+static bool mount_session(Ops *ops, const OpsMount *mount, GError **error)
+{
+        g_autofree char *options = session_options(mount);
+        const char *argv[] = { mount->program, "-o", options, mount->debug ? "-d" : NULL, NULL };
+        struct fuse_args args = FUSE_ARGS_INIT(mount->debug ? 4 : 3, (char **)argv);
+
+        ops->session = fuse_session_new(&args, &operations, sizeof(operations), ops);
+        fuse_opt_free_args(&args);
+        if (!ops->session) {
+                g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                            "libfuse does not take the mount options '%s'", options);
+                return false;
+        }
+        if (fuse_set_signal_handlers(ops->session) < 0) {
+                g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
+                            "cannot handle signals: %s", g_strerror(errno));
+                return false;
+        }
+        ops->handles_signals = true;
+        errno = 0;
+        if (fuse_session_mount(ops->session, mount->mountpoint) < 0) {
+                g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "cannot mount on '%s'%s%s",
+                            mount->mountpoint, errno ? ": " : "", errno ? g_strerror(errno) : "");
+                return false;
+        }
+        ops->mounted = true;
+        return true;
+}
+
+Ops *ops_mount(const OpsMount *mount, Tree *tree, OpsReadyFunc ready, void *data, GError **error)
+{
+        g_autoptr(Ops) ops = g_new0(Ops, 1);
+
+        ops->tree = tree;
+        ops->ready = ready;
+        ops->data = data;
+        fuse_set_log_func(log_libfuse);
+        return mount_session(ops, mount, error) ? g_steal_pointer(&ops) : NULL;
+}
+
+int ops_serve(Ops *ops)
+{
+        int r = fuse_session_loop(ops->session);
+
+        /* Positive: the signal that ended it. */
+        return r > 0 ? 0 : r;
+}
+
+int ops_fd(Ops *ops)
+{
+        return fuse_session_fd(ops->session);
+}
+
+void ops_free(Ops *ops)
+{
+        if (ops->mounted)
+                fuse_session_unmount(ops->session);
+        if (ops->handles_signals)
+                fuse_remove_signal_handlers(ops->session);
+        if (ops->session)
+                fuse_session_destroy(ops->session);
+        g_free(ops);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef BPFMETAFS_OPS_H
+#define BPFMETAFS_OPS_H
+
+/*
+ * FUSE low-level operations: check, ask the tree, reply once.
+ *
+ * The only module that knows libfuse: it makes the session, mounts it, and runs its loop.
+ */
+
+#include "tree.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+typedef struct Ops Ops;
+
+/* Called once in the loop, when the kernel and the daemon have agreed: the tree answers now. */
+typedef void (*OpsReadyFunc)(void *data);
+
+typedef struct OpsMount {
+        const char *program;    /* argv[0], for libfuse's messages */
+        const char *source;     /* what findmnt shows as the source */
+        const char *mountpoint;
+        const char *options;    /* for mount(2), comma-separated words */
+        bool allow_other;
+        bool debug;             /* libfuse prints each request on stderr */
+} OpsMount;
+
+/* Makes a session and mounts it. @tree is borrowed. NULL: the sentence is in @error. */
+Ops *ops_mount(const OpsMount *mount, Tree *tree, OpsReadyFunc ready, void *data, GError **error);
+
+/* Serves until unmounted or told to end by SIGTERM, SIGINT or SIGHUP: 0; or -errno. */
+int ops_serve(Ops *ops);
+
+/* Unmounts if that has not been done, and frees everything. */
+void ops_free(Ops *ops);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Ops, ops_free)
+
+/* The descriptor of /dev/fuse. */
+int ops_fd(Ops *ops);
+
+#endif

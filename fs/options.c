@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The mount options: one table of all words that may follow -o, and what reads it.
+ *
+ * Words come from the command line, from fstab, from units, and from what mount(8), mount.fuse3 and
+ * the kernel add on their own. So most of the table is words that must not be an error.
+ */
+
+#include "options.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#ifndef MS_NOSYMFOLLOW
+#define MS_NOSYMFOLLOW 256 /* Linux 5.10, glibc 2.33 */
+#endif
+
+#define DEFAULT_MODE 0444
+#define DEFAULT_MEMORY (64ull << 20)
+/* chown(2) takes (uid_t)-1 for "leave it": no user or group has that number. */
+#define MAX_ID (G_MAXUINT32 - 1)
+
+typedef enum OptionValue {
+        VALUE_NONE,
+        VALUE_NEEDED,
+        VALUE_OPTIONAL,
+} OptionValue;
+
+typedef struct Option {
+        const char *name; /* one that ends in '*' stands for all words that begin so */
+        OptionValue value;
+        bool (*take)(Options *options, const char *value); /* false: the value is not right */
+        unsigned long set; /* flags of mount(2) that the word sets */
+        unsigned long clear;
+        bool libfuse; /* libfuse 3.10 knows the word, too */
+        /* Our own options only: */
+        unsigned int given; /* its OPTIONS_ bit */
+        const char *form;   /* the value's name in help and messages */
+        const char *right;  /* what the value must be */
+        const char *help;
+} Option;
+
+static bool take_allow_other(Options *options, const char *value)
+{
+        options->allow_other = true;
+        return true;
+}
+
+static bool take_noevents(Options *options, const char *value)
+{
+        options->noevents = true;
+        return true;
+}
+
+static bool take_remount(Options *options, const char *value)
+{
+        options->remount = true;
+        return true;
+}
+
+static bool take_uid(Options *options, const char *value)
+{
+        const struct passwd *user;
+        guint64 number;
+
+        if (g_ascii_string_to_unsigned(value, 10, 0, MAX_ID, &number, NULL)) {
+                options->uid = number;
+        } else {
+                user = getpwnam(value);
+                if (!user)
+                        return false;
+                options->uid = user->pw_uid;
+        }
+        options->has_uid = true;
+        return true;
+}
+
+static bool take_gid(Options *options, const char *value)
+{
+        const struct group *group;
+        guint64 number;
+
+        if (g_ascii_string_to_unsigned(value, 10, 0, MAX_ID, &number, NULL)) {
+                options->gid = number;
+                return true;
+        }
+        group = getgrnam(value);
+        if (!group)
+                return false;
+        options->gid = group->gr_gid;
+        return true;
+}
+
+static bool take_mode(Options *options, const char *value)
+{
+        guint64 number;
+
+        if (!g_ascii_string_to_unsigned(value, 8, 0, 0777, &number, NULL))
+                return false;
+        options->mode = number;
+        return true;
+}
+
+static bool take_memory(Options *options, const char *value)
+{
+        static const char suffixes[] = "KMG";
+        g_autofree char *digits = g_strdup(value);
+        size_t length = strlen(digits);
+        unsigned int shift = 0;
+        const char *suffix;
+        guint64 number;
+
+        if (length > 0) {
+                suffix = strchr(suffixes, g_ascii_toupper(digits[length - 1]));
+                if (suffix) {
+                        shift = 10 * (suffix - suffixes + 1);
+                        digits[length - 1] = '\0';
+                }
+        }
+        if (!g_ascii_string_to_unsigned(digits, 10, 0, G_MAXUINT64 >> shift, &number, NULL))
+                return false;
+        options->memory = number << shift;
+        return true;
+}
+
+static const Option table[] = {
+        /* Our own, in the order of the help. */
+        { .name = "allow_other",
+          .given = OPTIONS_ALLOW_OTHER,
+          .take = take_allow_other,
+          .help = "let all users in, not only the one who mounts" },
+        { .name = "uid",
+          .given = OPTIONS_UID,
+          .take = take_uid,
+          .value = VALUE_NEEDED,
+          .form = "USER",
+          .right = "the name of a user of this machine or a number from 0 to 4294967294",
+          .help = "owner of all files; by default, of each who loaded the program" },
+        { .name = "gid",
+          .given = OPTIONS_GID,
+          .take = take_gid,
+          .value = VALUE_NEEDED,
+          .form = "GROUP",
+          .right = "the name of a group of this machine or a number from 0 to 4294967294",
+          .help = "group of all files; by default 0" },
+        { .name = "mode",
+          .given = OPTIONS_MODE,
+          .take = take_mode,
+          .value = VALUE_NEEDED,
+          .form = "MODE",
+          .right = "an octal number from 0 to 777",
+          .help = "permissions of files, octal; by default 444; directories get x where r is" },
+        { .name = "memory",
+          .given = OPTIONS_MEMORY,
+          .take = take_memory,
+          .value = VALUE_NEEDED,
+          .form = "BYTES",
+          .right = "a number of bytes, which K, M or G may follow, such as 64M",
+          .help = "most memory for contents that are kept, with K, M or G; by default 64M" },
+        { .name = "noevents",
+          .given = OPTIONS_NOEVENTS,
+          .take = take_noevents,
+          .help = "ask the kernel at each access instead of following its load and unload events" },
+
+        /* What mount(2) knows as flags. */
+        { .name = "nosuid", .set = MS_NOSUID, .libfuse = true },
+        { .name = "suid", .clear = MS_NOSUID, .libfuse = true },
+        { .name = "nodev", .set = MS_NODEV, .libfuse = true },
+        { .name = "dev", .clear = MS_NODEV, .libfuse = true },
+        { .name = "noexec", .set = MS_NOEXEC, .libfuse = true },
+        { .name = "exec", .clear = MS_NOEXEC, .libfuse = true },
+        { .name = "noatime", .set = MS_NOATIME, .libfuse = true },
+        { .name = "atime", .clear = MS_NOATIME, .libfuse = true },
+        { .name = "nosymfollow", .set = MS_NOSYMFOLLOW },
+        { .name = "symfollow", .clear = MS_NOSYMFOLLOW },
+        { .name = "remount", .take = take_remount },
+
+        /* The tree is read-only: mount(8) always adds one of these, and both mean the same here. */
+        { .name = "rw" },
+        { .name = "ro" },
+
+        /* Flags that change nothing on a read-only tree that keeps no access times. */
+        { .name = "async" },
+        { .name = "sync" },
+        { .name = "dirsync" },
+        { .name = "relatime" },
+        { .name = "norelatime" },
+        { .name = "strictatime" },
+        { .name = "nostrictatime" },
+        { .name = "diratime" },
+        { .name = "nodiratime" },
+        { .name = "lazytime" },
+        { .name = "nolazytime" },
+        { .name = "iversion" },
+        { .name = "noiversion" },
+        { .name = "mand" },
+        { .name = "nomand" },
+        { .name = "silent" },
+        { .name = "loud" },
+
+        /* Said to mount(8) and to what reads fstab, not to us. */
+        { .name = "defaults" },
+        { .name = "auto" },
+        { .name = "noauto" },
+        { .name = "nofail" },
+        { .name = "_netdev" },
+        { .name = "user", .value = VALUE_OPTIONAL },
+        { .name = "nouser" },
+        { .name = "users" },
+        { .name = "nousers" },
+        { .name = "owner" },
+        { .name = "noowner" },
+        { .name = "group" },
+        { .name = "nogroup" },
+        { .name = "comment", .value = VALUE_OPTIONAL },
+        { .name = "uhelper", .value = VALUE_OPTIONAL },
+        { .name = "helper", .value = VALUE_OPTIONAL },
+        { .name = "x-*", .value = VALUE_OPTIONAL },
+        { .name = "X-*", .value = VALUE_OPTIONAL },
+
+        /* What the kernel lists for a mounted tree, and mount(8) hands back at a remount; and what
+         * mount.fuse3 and fusermount3 pass along. libfuse sets them all. */
+        { .name = "default_permissions" },
+        { .name = "seclabel" },
+        { .name = "fd", .value = VALUE_OPTIONAL },
+        { .name = "rootmode", .value = VALUE_OPTIONAL },
+        { .name = "user_id", .value = VALUE_OPTIONAL },
+        { .name = "group_id", .value = VALUE_OPTIONAL },
+        { .name = "max_read", .value = VALUE_OPTIONAL },
+        { .name = "blksize", .value = VALUE_OPTIONAL },
+        { .name = "fsname", .value = VALUE_OPTIONAL },
+        { .name = "subtype", .value = VALUE_OPTIONAL },
+};
+
+/* What libfuse is to be told. All of it is said, so that none of it hangs on libfuse's defaults. */
+static void list_mount_options(Options *options)
+{
+        const Option *option;
+
+        g_string_truncate(options->mount_options, 0);
+        for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
+                option = &table[i];
+                if (!option->libfuse || (option->set & ~options->flags) ||
+                    (option->clear & options->flags))
+                        continue;
+                if (options->mount_options->len > 0)
+                        g_string_append_c(options->mount_options, ',');
+                g_string_append(options->mount_options, option->name);
+        }
+}
+
+Options *options_new(void)
+{
+        Options *options = g_new0(Options, 1);
+
+        options->mode = DEFAULT_MODE;
+        options->memory = DEFAULT_MEMORY;
+        options->flags = MS_NOSUID | MS_NODEV;
+        options->mount_options = g_string_new(NULL);
+        list_mount_options(options);
+        return options;
+}
+
+void options_free(Options *options)
+{
+        if (!options)
+                return;
+        g_string_free(options->mount_options, TRUE);
+        g_free(options);
+}
+
+static const Option *find(const char *name)
+{
+        const char *star;
+
+        for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
+                star = strchr(table[i].name, '*');
+                if (star ? strncmp(name, table[i].name, star - table[i].name) == 0
+                         : strcmp(name, table[i].name) == 0)
+                        return &table[i];
+        }
+        return NULL;
+}
+
+/* Takes one word, its escapes resolved. */
+static bool take(Options *options, const char *word, bool sloppy, GError **error)
+{
+        /* A word may hold anything; a message goes to a terminal. */
+        g_autofree char *shown = g_strescape(word, NULL);
+        const char *equals = strchr(word, '=');
+        g_autofree char *name = equals ? g_strndup(word, equals - word) : g_strdup(word);
+        const char *value = equals ? equals + 1 : NULL;
+        const Option *option = find(name);
+
+        if (!option) {
+                if (sloppy)
+                        return true;
+                g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
+                            "option '%s' is not known; the manual page mount.bpfmetafs(8) lists "
+                            "those that are",
+                            shown);
+                return false;
+        }
+        if (value && option->value == VALUE_NONE) {
+                g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                            "option '%s' takes no value; write '%s' instead of '%s'", option->name,
+                            option->name, shown);
+                return false;
+        }
+        if (!value && option->value == VALUE_NEEDED) {
+                g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                            "option '%s' needs a value, as in '%s=VALUE'; it must be %s",
+                            option->name, option->name, option->right);
+                return false;
+        }
+        if (option->take && !option->take(options, value)) {
+                g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                            "option '%s' is wrong; the value of '%s' must be %s", shown,
+                            option->name, option->right);
+                return false;
+        }
+        options->given |= option->given;
+        options->flags = (options->flags & ~option->clear) | option->set;
+        return true;
+}
+
+bool options_parse(Options *options, const char *list, bool sloppy, GError **error)
+{
+        g_autoptr(GString) word = g_string_new(NULL);
+
+        for (const char *c = list;; c++) {
+                if (*c == '\\' && (c[1] == ',' || c[1] == '\\')) {
+                        g_string_append_c(word, *++c);
+                } else if (*c != ',' && *c != '\0') {
+                        g_string_append_c(word, *c);
+                } else {
+                        if (word->len > 0 && !take(options, word->str, sloppy, error))
+                                return false;
+                        if (*c == '\0')
+                                break;
+                        g_string_truncate(word, 0);
+                }
+        }
+        list_mount_options(options);
+        return true;
+}
+
+unsigned long options_remount_flags(const Options *options)
+{
+        unsigned long flags = MS_REMOUNT | MS_BIND | MS_RDONLY | options->flags;
+
+        /* Without any word on access times the kernel keeps a noatime that is there. */
+        return options->flags & MS_NOATIME ? flags : flags | MS_RELATIME;
+}
+
+char *options_help(void)
+{
+        GString *help = g_string_new(NULL);
+        g_autofree char *word = NULL;
+
+        for (size_t i = 0; i < G_N_ELEMENTS(table) && table[i].help; i++) {
+                g_free(word);
+                word = table[i].form ? g_strdup_printf("%s=%s", table[i].name, table[i].form)
+                                     : g_strdup(table[i].name);
+                g_string_append_printf(help, "  -o %-15s %s\n", word, table[i].help);
+        }
+        return g_string_free(help, FALSE);
+}

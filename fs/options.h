@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef BPFMETAFS_OPTIONS_H
+#define BPFMETAFS_OPTIONS_H
+
+/*
+ * The mount options: one table with their names, help and defaults, for the daemon and the helper.
+ */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Our own options, as bits: those whose effect is fixed when the daemon starts. */
+enum {
+        OPTIONS_ALLOW_OTHER = 1 << 0,
+        OPTIONS_NOEVENTS = 1 << 1,
+        OPTIONS_UID = 1 << 2,
+        OPTIONS_GID = 1 << 3,
+        OPTIONS_MODE = 1 << 4,
+        OPTIONS_MEMORY = 1 << 5,
+};
+
+typedef struct Options {
+        bool allow_other; /* users other than the one who mounts may enter */
+        bool noevents;    /* ask the kernel at each access instead of following its events */
+        bool remount;     /* change an existing mount; no daemon is started */
+        bool has_uid;     /* uid= was given: owner of everything; else who loaded the program */
+        uid_t uid;
+        gid_t gid;   /* group of everything; 0 by default */
+        mode_t mode; /* permission bits of files; 0444 by default. Directories get x where r is */
+        uint64_t memory;     /* bytes of contents that may be kept; 0: none */
+        unsigned int given;  /* which of our own options were in a list, as OPTIONS_ bits */
+        unsigned long flags; /* MS_NOSUID and so on of mount(2); by default MS_NOSUID | MS_NODEV */
+        GString *mount_options; /* the same as words, comma-separated, for libfuse: all that it has
+                                   a word for, that is all but MS_NOSYMFOLLOW. Never empty */
+} Options;
+
+/* An Options with the defaults. */
+Options *options_new(void);
+void options_free(Options *options);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Options, options_free)
+
+/*
+ * Takes a list of options as it follows -o: comma-separated; "\," stands for a comma and "\\" for a
+ * backslash in a value. What is fstab's or mount(8)'s own (rw, nofail, _netdev, x-* ...) is taken
+ * without effect. An unknown word is an error, unless @sloppy. Of contrary words, and of one option
+ * with two values, the last counts, also over several calls. On failure, FALSE, one sentence
+ * without a full stop in @error (of G_OPTION_ERROR, printable ASCII), and @options in part changed.
+ */
+bool options_parse(Options *options, const char *list, bool sloppy, GError **error);
+
+/* The flags with which mount(2) gives a tree that is mounted the flags of @options, and no others.
+ */
+unsigned long options_remount_flags(const Options *options);
+
+/* A line for each of our own options, for --help; owned by the caller. */
+char *options_help(void);
+
+#endif

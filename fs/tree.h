@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef BPFMETAFS_TREE_H
+#define BPFMETAFS_TREE_H
+
+/*
+ * Nodes: inode numbers, lookup counts, versions.
+ *
+ * Every inode is immutable: content, size and attributes are fixed when it is made; what has changed
+ * is a new inode at the next lookup. A directory, and a file whose content changes, is a node. A file
+ * whose content never changes is no node but a place in its directory's: its inode number says which.
+ *
+ * Thread-safe: one lock is held inside each function, and not while anything is sent to the kernel.
+ */
+
+#include "catalog.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+/* FUSE_ROOT_ID of <linux/fuse.h>. */
+#define TREE_ROOT 1
+
+/* Seconds: as long as the kernel can remember. */
+#define TREE_FOREVER 1e9
+
+typedef struct Tree Tree;
+
+/* How the attributes of all files are made. */
+typedef struct TreeLook {
+        bool has_uid; /* everything belongs to uid; else to who loaded the program */
+        uid_t uid;
+        gid_t gid;
+        mode_t mode; /* permission bits of files; directories get x where r is */
+} TreeLook;
+
+/* What FUSE wants to know of an entry that was looked up. */
+typedef struct TreeEntry {
+        struct stat attr;     /* st_ino is the node id as well */
+        double entry_timeout; /* seconds for which the name may be remembered */
+        bool known;           /* in a listing: the kernel has the entry already and keeps it */
+} TreeEntry;
+
+/* @catalog is borrowed. */
+Tree *tree_new(Catalog *catalog, const TreeLook *look);
+void tree_free(Tree *tree);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Tree, tree_free)
+
+/* Looks up @name in the directory @parent. On success the kernel has one more lookup of the result's
+ * inode, until tree_forget(). 0 or -errno. */
+int tree_lookup(Tree *tree, uint64_t parent, const char *name, TreeEntry *out);
+
+/* The kernel forgets @n lookups of @ino. */
+void tree_forget(Tree *tree, uint64_t ino, uint64_t n);
+
+/* The attributes of @ino: they never change. */
+int tree_getattr(Tree *tree, uint64_t ino, struct stat *attr);
+
+/* Called for an entry of a listing. @next is where the listing goes on after it. Returns false if it
+ * has no room; then the entry counts as not looked up, and the listing ends. */
+typedef bool (*TreeListFunc)(const char *name, uint64_t next, const TreeEntry *entry, void *data);
+
+/* Lists the directory from @after on, 0 for the start. If @lookup, each entry that @func took and that
+ * is not known was looked up once. *@changes: the listing may be another one next time. */
+int tree_list(Tree *tree, uint64_t ino, uint64_t after, bool lookup, TreeListFunc func, void *data,
+              bool *changes);
+
+/* Appends at most @count bytes of the file from @offset on. 0 or -errno. */
+int tree_read(Tree *tree, uint64_t ino, uint64_t offset, size_t count, GString *out);
+
+/* Appends the target of the symlink. */
+int tree_readlink(Tree *tree, uint64_t ino, GString *out);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The variables of one map: which there are, what they are called in vars/, and the texts worth
+ * keeping. */
+
+#include "variables.h"
+
+#include "metadata.h"
+#include "names.h"
+
+#include <string.h>
+
+ValueSpace variables_space(const SourceValue *value)
+{
+        return (ValueSpace){
+                .btf = value->btf,
+                .bytes = value->bytes,
+                .size = value->size,
+                .big_endian = value->big_endian,
+        };
+}
+
+void decoded_clear(Decoded *decoded)
+{
+        g_clear_pointer(&decoded->name, g_free);
+        g_clear_pointer(&decoded->text, g_free);
+        for (uint32_t i = 0; decoded->members && i < decoded->n_members; i++)
+                decoded_clear(&decoded->members[i]);
+        g_clear_pointer(&decoded->members, g_free);
+}
+
+typedef struct Collect {
+        GArray *members;
+        Names *names;
+} Collect;
+
+static bool collect_member(const char *name, const ValueRef *ref, void *data)
+{
+        Collect *collect = data;
+        Decoded member = { .name = names_give(collect->names, name, name), .ref = *ref };
+
+        g_array_append_val(collect->members, member);
+        return true;
+}
+
+GArray *decoded_members(const ValueSpace *space, const ValueRef *ref)
+{
+        g_autoptr(Names) names = names_new(NULL);
+        Collect collect = { g_array_new(FALSE, TRUE, sizeof(Decoded)), names };
+
+        g_array_set_clear_func(collect.members, (GDestroyNotify)decoded_clear);
+        value_foreach_member(space, ref, collect_member, &collect);
+        return collect.members;
+}
+
+static bool take(DecodeBudget *budget, uint64_t bytes, uint32_t values)
+{
+        if (bytes > budget->bytes || values > budget->values)
+                return false;
+        budget->bytes -= bytes;
+        budget->values -= values;
+        return true;
+}
+
+/* Renders only what may be kept: a long text would be made in vain. */
+static void keep_text(const ValueSpace *space, Decoded *decoded, DecodeBudget *budget)
+{
+        int64_t bytes = btf__resolve_size(space->btf, decoded->ref.type);
+        GString *text;
+
+        if (bytes > VARIABLES_MAX_TEXT || budget->values == 0)
+                return;
+        text = g_string_new(NULL);
+        decoded->size = value_text(space, &decoded->ref, 0, VARIABLES_MAX_TEXT, text);
+        if (decoded->size == text->len && take(budget, decoded->size + 1, 1))
+                decoded->text = g_memdup2(text->str, text->len + 1);
+        g_string_free(text, TRUE);
+}
+
+static void keep_members(const ValueSpace *space, Decoded *decoded, DecodeBudget *budget)
+{
+        if (!take(budget, (uint64_t)decoded->n_members * sizeof(Decoded), decoded->n_members))
+                return;
+        decoded->members = g_new0(Decoded, decoded->n_members + 1);
+        if (value_is_array(space, &decoded->ref)) {
+                for (uint32_t i = 0; i < decoded->n_members; i++) {
+                        ValueRef ref = value_element(space, &decoded->ref, i);
+
+                        decoded->members[i] = decoded_value(space, &ref, NULL, budget);
+                }
+        } else {
+                g_autoptr(GArray) members = decoded_members(space, &decoded->ref);
+
+                decoded->n_members = MIN(decoded->n_members, members->len);
+                for (uint32_t i = 0; i < decoded->n_members; i++) {
+                        Decoded *member = &g_array_index(members, Decoded, i);
+
+                        decoded->members[i] = decoded_value(
+                                space, &member->ref, g_steal_pointer(&member->name), budget);
+                }
+        }
+}
+
+Decoded decoded_value(const ValueSpace *space, const ValueRef *ref, char *name,
+                      DecodeBudget *budget)
+{
+        Decoded decoded = {
+                .name = name,
+                .ref = *ref,
+                .directory = value_is_directory(space, ref),
+        };
+
+        if (decoded.directory) {
+                decoded.n_members = value_n_members(space, ref);
+                keep_members(space, &decoded, budget);
+        } else {
+                keep_text(space, &decoded, budget);
+        }
+        return decoded;
+}
+
+Variables *variables_new(const SourceValue *value, uint32_t datasec, DecodeBudget *budget)
+{
+        g_autoptr(GArray) found = value->btf
+                                          ? metadata_variables(value->btf, datasec)
+                                          : g_array_new(FALSE, FALSE, sizeof(MetadataVariable));
+        g_autoptr(Names) names = names_new(NULL);
+        ValueSpace space = variables_space(value);
+        DecodeBudget left = { budget->bytes, MIN(budget->values, VARIABLES_MAX_KEPT) };
+        Variables *variables = g_malloc0(sizeof(Variables) + found->len * sizeof(Variable));
+
+        variables->refs = 1;
+        variables->n = found->len;
+        for (uint32_t i = 0; i < variables->n; i++) {
+                const MetadataVariable *source = &g_array_index(found, MetadataVariable, i);
+                Variable *variable = &variables->items[i];
+                ValueRef ref = value_of_variable(source->type, source->offset);
+
+                variable->declared = g_strdup(source->name);
+                variable->entry = g_strdup(source->entry);
+                variable->value = decoded_value(
+                        &space, &ref, names_give(names, source->name, source->name), &left);
+        }
+        variables->bytes = budget->bytes - left.bytes;
+        budget->bytes = left.bytes;
+        return variables;
+}
+
+Variables *variables_ref(Variables *variables)
+{
+        variables->refs++;
+        return variables;
+}
+
+void variables_unref(Variables *variables)
+{
+        if (!variables || --variables->refs > 0)
+                return;
+        for (uint32_t i = 0; i < variables->n; i++) {
+                decoded_clear(&variables->items[i].value);
+                g_free(variables->items[i].declared);
+                g_free(variables->items[i].entry);
+        }
+        g_free(variables);
+}
+
+bool variables_have_metadata(const Variables *variables)
+{
+        for (uint32_t i = 0; i < variables->n; i++)
+                if (variables->items[i].entry)
+                        return true;
+        return false;
+}
