@@ -12,11 +12,6 @@
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
-#include <sys/mount.h>
-
-#ifndef MS_NOSYMFOLLOW
-#define MS_NOSYMFOLLOW 256 /* Linux 5.10, glibc 2.33 */
-#endif
 
 #define DEFAULT_MODE 0444
 #define DEFAULT_MEMORY (64ull << 20)

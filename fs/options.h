@@ -9,7 +9,12 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/mount.h>
 #include <sys/types.h>
+
+#ifndef MS_NOSYMFOLLOW
+#define MS_NOSYMFOLLOW 256 /* Linux 5.10, glibc 2.33 */
+#endif
 
 /* Our own options, as bits: those whose effect is fixed when the daemon starts. */
 enum {
