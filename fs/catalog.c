@@ -21,7 +21,9 @@ struct Catalog {
         GHashTable *progs; /* by id */
         GHashTable *maps;  /* by id */
         uint64_t memory;   /* bytes that may still be kept */
-        bool events;
+        Watch *watch;      /* NULL: no events */
+        GArray *gone_progs; /* see catalog_take_gone() */
+        GArray *gone_maps;
         NameTable prog_names;
         NameTable map_names;
 
@@ -72,7 +74,7 @@ static const char *name_of(const NameTable *table, uint32_t id)
         return id >= 1 && id <= table->names->len ? table->names->pdata[id - 1] : NULL;
 }
 
-Catalog *catalog_new(Source *source, uint64_t memory, bool events)
+Catalog *catalog_new(Source *source, uint64_t memory, Watch *watch)
 {
         Catalog *catalog = g_new0(Catalog, 1);
 
@@ -80,7 +82,9 @@ Catalog *catalog_new(Source *source, uint64_t memory, bool events)
         catalog->progs = g_hash_table_new(NULL, NULL);
         catalog->maps = g_hash_table_new(NULL, NULL);
         catalog->memory = memory;
-        catalog->events = events;
+        catalog->watch = watch;
+        catalog->gone_progs = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+        catalog->gone_maps = g_array_new(FALSE, FALSE, sizeof(uint32_t));
         name_table_init(&catalog->prog_names, source, true);
         name_table_init(&catalog->map_names, source, false);
         return catalog;
@@ -93,6 +97,8 @@ void catalog_free(Catalog *catalog)
         name_table_clear(&catalog->map_names);
         g_hash_table_unref(catalog->progs);
         g_hash_table_unref(catalog->maps);
+        g_array_unref(catalog->gone_progs);
+        g_array_unref(catalog->gone_maps);
         if (catalog->bound)
                 g_hash_table_unref(catalog->bound);
         g_free(catalog);
@@ -105,12 +111,7 @@ Source *catalog_source(Catalog *catalog)
 
 bool catalog_has_events(Catalog *catalog)
 {
-        return catalog->events;
-}
-
-void catalog_stop_events(Catalog *catalog)
-{
-        catalog->events = false;
+        return catalog->watch != NULL;
 }
 
 bool catalog_reserves(const char *name)
@@ -195,12 +196,27 @@ static void clear_names(Prog *prog)
                 g_clear_pointer(&prog->links[i], g_ref_string_release);
 }
 
+/* The program no longer answers for its maps. */
+static void release_maps(Prog *prog)
+{
+        for (uint32_t i = 0; i < prog->facts.n_maps; i++) {
+                Map *map = prog->maps[i];
+
+                if (map->guardian != prog->id)
+                        continue;
+                map->guardian = 0;
+                g_array_append_val(prog->catalog->gone_maps, map->id);
+        }
+}
+
 /* It is no longer found by its id. */
 static void drop_prog(Prog *prog)
 {
-        if (!prog->gone)
-                g_hash_table_remove(prog->catalog->progs, GUINT_TO_POINTER(prog->id));
+        if (prog->gone)
+                return;
+        g_hash_table_remove(prog->catalog->progs, GUINT_TO_POINTER(prog->id));
         prog->gone = true;
+        release_maps(prog);
 }
 
 void prog_unref(Prog *prog)
@@ -219,32 +235,94 @@ void prog_unref(Prog *prog)
         g_free(prog);
 }
 
-void catalog_forget_prog(Catalog *catalog, uint32_t id)
+/* Events */
+
+static void note_gone(Prog *prog)
 {
+        g_array_append_val(prog->catalog->gone_progs, prog->id);
+        drop_prog(prog);
+}
+
+static void take_event(bool loaded, uint32_t id, void *data)
+{
+        Catalog *catalog = data;
         Prog *prog = g_hash_table_lookup(catalog->progs, GUINT_TO_POINTER(id));
 
-        if (prog)
-                drop_prog(prog);
+        if (!loaded && prog)
+                note_gone(prog);
         catalog->bound_until = 0;
 }
 
-void catalog_known_progs(Catalog *catalog, GArray *ids)
+static void forget_all(Catalog *catalog)
 {
-        GHashTableIter iter;
-        gpointer key;
+        g_autoptr(GList) progs = g_hash_table_get_values(catalog->progs);
 
-        g_hash_table_iter_init(&iter, catalog->progs);
-        while (g_hash_table_iter_next(&iter, &key, NULL)) {
-                uint32_t id = GPOINTER_TO_UINT(key);
+        for (GList *at = progs; at; at = at->next)
+                note_gone(at->data);
+}
 
-                g_array_append_val(ids, id);
+/* A storm of events that never lets the rings be read in time ends with this many comparisons; the
+ * next call goes on. */
+#define MAX_COMPARISONS 8
+
+/* Events were lost: what the kernel no longer lists has gone. */
+static void compare(Catalog *catalog)
+{
+        g_autoptr(GHashTable) listed = g_hash_table_new(NULL, NULL);
+        g_autoptr(GList) progs = NULL;
+        uint32_t id = 0;
+        int r;
+
+        catalog->bound_until = 0;
+        while ((r = catalog->source->ops->next_prog(catalog->source, id, &id)) == 0)
+                g_hash_table_add(listed, GUINT_TO_POINTER(id));
+        if (r != -ENOENT) {
+                forget_all(catalog);
+                return;
         }
+        progs = g_hash_table_get_values(catalog->progs);
+        for (GList *at = progs; at; at = at->next) {
+                Prog *prog = at->data;
+
+                if (!g_hash_table_contains(listed, GUINT_TO_POINTER(prog->id)))
+                        note_gone(prog);
+        }
+}
+
+void catalog_follow(Catalog *catalog)
+{
+        /* A program whose unload was lost may be listed for some microseconds more: after a comparison
+         * there is another, until no record is missing. */
+        for (int i = 0; i < MAX_COMPARISONS && catalog->watch; i++) {
+                if (watch_drain(catalog->watch, take_event, catalog))
+                        return;
+                compare(catalog);
+        }
+}
+
+void catalog_stop_events(Catalog *catalog)
+{
+        catalog->watch = NULL;
+        forget_all(catalog);
+}
+
+bool catalog_has_gone(Catalog *catalog)
+{
+        return catalog->gone_progs->len > 0 || catalog->gone_maps->len > 0;
+}
+
+void catalog_take_gone(Catalog *catalog, GArray *progs, GArray *maps)
+{
+        g_array_append_vals(progs, catalog->gone_progs->data, catalog->gone_progs->len);
+        g_array_append_vals(maps, catalog->gone_maps->data, catalog->gone_maps->len);
+        g_array_set_size(catalog->gone_progs, 0);
+        g_array_set_size(catalog->gone_maps, 0);
 }
 
 /* True if the object can only go with an event, or not at all. */
 static bool is_followed(const Catalog *catalog)
 {
-        return catalog->events || catalog->source->named;
+        return catalog->watch || catalog->source->named;
 }
 
 int prog_check(Prog *prog)
@@ -363,7 +441,8 @@ static int find_maps(Prog *prog)
                 r = catalog_map(prog->catalog, g_array_index(ids, uint32_t, n), &prog->maps[n]);
                 if (r < 0)
                         return r;
-                prog->maps[n]->guardian = prog->id;
+                if (prog->maps[n]->guardian == 0)
+                        prog->maps[n]->guardian = prog->id;
                 prog->links[n] = NULL;
                 prog->facts.n_maps = n + 1;
         }
@@ -488,8 +567,7 @@ static int map_refresh(Map *map)
 bool map_is_guarded(const Map *map)
 {
         return map->catalog->source->named ||
-               (map->catalog->events && map->guardian != 0 &&
-                g_hash_table_contains(map->catalog->progs, GUINT_TO_POINTER(map->guardian)));
+               (map->catalog->watch && map->guardian != 0);
 }
 
 int map_check(Map *map)

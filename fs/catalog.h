@@ -11,6 +11,7 @@
 
 #include "source.h"
 #include "variables.h"
+#include "watch.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -52,9 +53,10 @@ typedef struct Prog {
         uint32_t n_entries;
 } Prog;
 
-/* @memory is how many bytes of texts may be kept. @source is borrowed. @events: load and unload
- * events are followed, so that a program that is not gone is there. */
-Catalog *catalog_new(Source *source, uint64_t memory, bool events);
+/* @memory is how many bytes of texts may be kept. @source and @watch are borrowed. With a watch, load
+ * and unload events are followed: a program that is not known to be gone is there. @watch may be NULL:
+ * the source is asked each time. */
+Catalog *catalog_new(Source *source, uint64_t memory, Watch *watch);
 void catalog_free(Catalog *catalog);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Catalog, catalog_free)
 
@@ -63,8 +65,19 @@ Source *catalog_source(Catalog *catalog);
 
 /* True if events are followed. */
 bool catalog_has_events(Catalog *catalog);
-/* From now on they are not: every access asks the source. */
+/* From now on they are not, and all programs that are known count as gone. */
 void catalog_stop_events(Catalog *catalog);
+
+/* Takes up the events that there are. To be called before anything is said that depends on which
+ * programs there are. Costs next to nothing if there are none. */
+void catalog_follow(Catalog *catalog);
+
+/* What the kernel may remember and must forget: programs that have gone, and maps that nothing is
+ * known to hold any more. Moves the ids that were noted since the last call to the arrays (uint32_t).
+ */
+void catalog_take_gone(Catalog *catalog, GArray *progs, GArray *maps);
+/* True if there are any. */
+bool catalog_has_gone(Catalog *catalog);
 
 /* The program @id, if it is there now: the caller gets a reference. 0 or -errno. */
 int catalog_prog(Catalog *catalog, uint32_t id, Prog **out);
@@ -77,10 +90,6 @@ int prog_info(Prog *prog, const Info **out);
 Prog *prog_ref(Prog *prog);
 void prog_unref(Prog *prog);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Prog, prog_unref)
-/* Notes that the program @id was unloaded: what is known of it stays for those who hold it. */
-void catalog_forget_prog(Catalog *catalog, uint32_t id);
-/* The ids of the programs that are known, appended to @ids (uint32_t). */
-void catalog_known_progs(Catalog *catalog, GArray *ids);
 
 /* The same for maps. */
 int catalog_map(Catalog *catalog, uint32_t id, Map **out);

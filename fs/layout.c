@@ -77,9 +77,9 @@ static void give_directory(Lister *lister, uint64_t key, const char *name, Place
         give(lister, &entry);
 }
 
-static void give_link(Lister *lister, uint64_t key, const char *name, char *target)
+static void give_link(Lister *lister, uint64_t key, const char *name, char *target, bool fixed)
 {
-        Entry entry = { .name = name, .key = key, .type = ENTRY_LINK, .fixed = true };
+        Entry entry = { .name = name, .key = key, .type = ENTRY_LINK, .fixed = fixed };
 
         entry.content = g_bytes_new_take(target, strlen(target));
         give(lister, &entry);
@@ -99,12 +99,39 @@ static void append_part(const char *text, size_t size, uint64_t offset, size_t c
 
 static bool is_prog_info(const Place *place)
 {
-        return place->kind == PLACE_PROG_INFO || place->kind == PLACE_PROG_DEV;
+        return place->kind == PLACE_PROG_INFO;
 }
 
-static bool is_dev(const Place *place)
+/* A key "dev/ifindex" is the file ifindex in the subdirectory dev. Splits @key, and returns the length
+ * of the subdirectory's name, 0 if it is in none. */
+static size_t split_key(const char *key, const char **name)
 {
-        return place->kind == PLACE_PROG_DEV || place->kind == PLACE_MAP_DEV;
+        const char *slash = strchr(key, '/');
+
+        *name = slash ? slash + 1 : key;
+        return slash ? (size_t)(slash - key) : 0;
+}
+
+/* True if two keys are in the same subdirectory; either may be NULL, for a key that is in none. */
+static bool same_sub(const char *a, const char *b)
+{
+        const char *name;
+        size_t length_a = a ? split_key(a, &name) : 0;
+        size_t length_b = b ? split_key(b, &name) : 0;
+
+        return length_a == length_b && (length_a == 0 || strncmp(a, b, length_a) == 0);
+}
+
+static void give_sub(Lister *lister, uint64_t key, const char *path, size_t length)
+{
+        g_autofree char *name = g_strndup(path, length);
+        Entry entry = { .name = name, .key = key, .type = ENTRY_DIRECTORY, .fixed = true };
+
+        if (!wants(lister, key, name))
+                return;
+        entry.place = place_new(lister->place->kind, lister->place->prog, lister->place->map);
+        entry.place.sub = path;
+        give(lister, &entry);
 }
 
 static int fixed_info(const Place *place, const Info **info)
@@ -124,32 +151,27 @@ static int list_info(Lister *lister)
 {
         const Place *place = lister->place;
         g_autoptr(Info) changing = NULL;
+        const char *last = NULL;
         const Info *fixed;
-        bool dev = false;
         int r = fixed_info(place, &fixed);
 
         if (r < 0)
                 return r;
         for (uint32_t i = 0; i < info_n(fixed); i++) {
-                Entry entry = { .name = info_key(fixed, i), .key = i + 1, .fixed = true };
-                bool below = g_str_has_prefix(entry.name, "dev/");
+                const char *key = info_key(fixed, i);
+                Entry entry = { .key = i + 1, .type = ENTRY_FILE, .fixed = true };
+                size_t sub = split_key(key, &entry.name);
 
-                if (below != is_dev(place)) {
-                        if (below && !dev)
-                                give_directory(lister, i + 1, "dev",
-                                               is_prog_info(place) ? PLACE_PROG_DEV : PLACE_MAP_DEV);
-                        dev = true;
-                        continue;
+                if (same_sub(key, place->sub)) {
+                        entry.size = strlen(info_text(fixed, i));
+                        if (wants(lister, entry.key, entry.name))
+                                give(lister, &entry);
+                } else if (sub > 0 && !place->sub && !same_sub(key, last)) {
+                        give_sub(lister, i + 1, key, sub);
                 }
-                if (below)
-                        entry.name += strlen("dev/");
-                if (!wants(lister, entry.key, entry.name))
-                        continue;
-                entry.type = ENTRY_FILE;
-                entry.size = strlen(info_text(fixed, i));
-                give(lister, &entry);
+                last = key;
         }
-        if (lister->stopped || is_dev(place))
+        if (lister->stopped || place->sub)
                 return 0;
         r = changing_info(lister->catalog, place, &changing);
         if (r < 0)
@@ -470,8 +492,10 @@ static void give_prog_link(Lister *lister, uint32_t id)
         char number[16];
         const char *name = prog_file_name(lister->catalog, id, number);
 
+        /* The kernel is told when the map's guardian goes; any other program can go unnoticed. */
         if (wants(lister, id, name))
-                give_link(lister, id, name, g_strconcat("../../../", name, NULL));
+                give_link(lister, id, name, g_strconcat("../../../", name, NULL),
+                          lister->place->map->guardian == id);
 }
 
 static int list_map_progs(Lister *lister)
@@ -572,7 +596,7 @@ static int list_prog_maps(Lister *lister)
                         give(lister, &entry);
                 }
                 if (prog->links[i] && wants(lister, key + 1, prog->links[i]))
-                        give_link(lister, key + 1, prog->links[i], g_strdup(name));
+                        give_link(lister, key + 1, prog->links[i], g_strdup(name), true);
         }
         return 0;
 }
@@ -606,7 +630,7 @@ static int list_ids(Lister *lister, uint64_t after,
 
 static int give_map(Lister *lister, uint32_t id)
 {
-        Entry entry = { .key = id, .type = ENTRY_DIRECTORY };
+        Entry entry = { .key = LAYOUT_MAP_KEY(id), .type = ENTRY_DIRECTORY };
         g_autoptr(Map) map = NULL;
         char number[16];
         int r = catalog_map(lister->catalog, id, &map);
@@ -626,12 +650,9 @@ static int list_maps(Lister *lister)
                         catalog_map_named, give_map);
 }
 
-/* Keys of programs are their ids after this. */
-#define ROOT_PROGS 1
-
 static int give_prog(Lister *lister, uint32_t id)
 {
-        Entry entry = { .key = ROOT_PROGS + (uint64_t)id, .type = ENTRY_DIRECTORY, .fixed = true };
+        Entry entry = { .key = LAYOUT_PROG_KEY(id), .type = ENTRY_DIRECTORY, .fixed = true };
         g_autoptr(Prog) prog = NULL;
         char number[16];
         int r = catalog_prog(lister->catalog, id, &prog);
@@ -648,10 +669,10 @@ static int list_root(Lister *lister)
 {
         uint64_t after = lister->after;
 
-        give_directory(lister, 1, "maps", PLACE_MAPS);
+        give_directory(lister, LAYOUT_MAPS_KEY, "maps", PLACE_MAPS);
         if (lister->stopped)
                 return 0;
-        return list_ids(lister, after > ROOT_PROGS ? after - ROOT_PROGS : 0,
+        return list_ids(lister, after > LAYOUT_MAPS_KEY ? after - LAYOUT_MAPS_KEY : 0,
                         catalog_source(lister->catalog)->ops->next_prog, catalog_prog_named,
                         give_prog);
 }
@@ -666,11 +687,9 @@ static const struct {
         [PLACE_MAPS] = { list_maps, NULL },
         [PLACE_PROG] = { list_prog, prog_content },
         [PLACE_PROG_INFO] = { list_info, info_content },
-        [PLACE_PROG_DEV] = { list_info, info_content },
         [PLACE_PROG_MAPS] = { list_prog_maps, NULL },
         [PLACE_MAP] = { list_map, NULL },
         [PLACE_MAP_INFO] = { list_info, info_content },
-        [PLACE_MAP_DEV] = { list_info, info_content },
         [PLACE_MAP_VARS] = { list_vars, vars_content },
         [PLACE_MAP_PROGS] = { list_map_progs, NULL },
         [PLACE_VALUE] = { list_value, member_content },
@@ -694,8 +713,10 @@ int layout_list(Catalog *catalog, const Place *place, uint64_t after, LayoutFunc
                 .func = func,
                 .data = data,
         };
-        int r = check(place);
+        int r;
 
+        catalog_follow(catalog);
+        r = check(place);
         return r < 0 ? r : kinds[place->kind].list(&lister);
 }
 
@@ -717,9 +738,11 @@ int layout_find(Catalog *catalog, const Place *place, const char *name, Entry *o
                 .func = take_entry,
                 .data = out,
         };
-        int r = check(place);
+        int r;
 
         *out = (Entry){ 0 };
+        catalog_follow(catalog);
+        r = check(place);
         if (r == 0)
                 r = kinds[place->kind].list(&lister);
         if (r < 0)
@@ -751,7 +774,7 @@ bool layout_changes(Catalog *catalog, const Place *place)
                 /* vars/ comes when the map is frozen. */
                 return place->map->facts.global_data && !map_is_shown(place->map);
         case PLACE_MAP_INFO:
-                return place->map->facts.gets_owner;
+                return place->map->facts.gets_owner && !place->sub;
         default:
                 return false;
         }

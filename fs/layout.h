@@ -19,12 +19,10 @@ typedef enum PlaceKind {
         PLACE_ROOT,
         PLACE_MAPS,      /* maps/ */
         PLACE_PROG,      /* 131/ */
-        PLACE_PROG_INFO, /* 131/info/ */
-        PLACE_PROG_DEV,  /* 131/info/dev/ */
+        PLACE_PROG_INFO, /* 131/info/, and 131/info/dev/ */
         PLACE_PROG_MAPS, /* 131/maps/ */
         PLACE_MAP,       /* 131/maps/30/ and maps/30/ */
         PLACE_MAP_INFO,
-        PLACE_MAP_DEV,
         PLACE_MAP_VARS,
         PLACE_MAP_PROGS, /* maps/30/progs/ */
         PLACE_VALUE,     /* a struct, a union or an array of them */
@@ -44,6 +42,7 @@ typedef struct Place {
         Prog *prog;        /* NULL above the programs and below maps/ */
         Map *map;          /* NULL above the maps */
         ValuePlace *value; /* only PLACE_VALUE */
+        const char *sub;   /* below info/: a key of the subdirectory, static; NULL: info/ itself */
 } Place;
 
 void place_clear(Place *place);
@@ -87,6 +86,11 @@ int layout_content(Catalog *catalog, const Place *place, uint64_t key, uint64_t 
 
 /* True if the directory's listing may change, or the directory go, without our being told. */
 bool layout_changes(Catalog *catalog, const Place *place);
+
+/* The keys of a program in the root, of maps/ there, and of a map in maps/. */
+#define LAYOUT_MAPS_KEY 1
+#define LAYOUT_PROG_KEY(id) (LAYOUT_MAPS_KEY + (uint64_t)(id))
+#define LAYOUT_MAP_KEY(id) ((uint64_t)(id))
 
 /* When it was made, and by whom. */
 struct timespec layout_time(Catalog *catalog, const Place *place);

@@ -3,16 +3,21 @@
 /* The daemon: command line, mount, sandbox, loop. One way up, one way down. */
 
 #include "catalog.h"
+#include "follow.h"
 #include "kernel.h"
+#include "object.h"
 #include "ops.h"
 #include "options.h"
+#include "sandbox.h"
 #include "tree.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <syslog.h>
@@ -37,7 +42,8 @@ typedef struct Arguments {
 /* How the process that was started learns that the tree answers. */
 typedef struct Ready {
         bool foreground;
-        int fd; /* the pipe's end to which the exit status is written */
+        int fd;   /* the pipe's end to which the exit status is written */
+        int null; /* /dev/null, for once it may not be opened any more */
 } Ready;
 
 G_GNUC_PRINTF(1, 2) static void say(const char *format, ...)
@@ -158,30 +164,48 @@ static bool check_mountpoint(const char *path)
 static void tree_answers(void *data)
 {
         Ready *ready = data;
-        int null;
         char status = EXIT_OK;
 
         if (ready->foreground)
                 return;
-        null = open("/dev/null", O_RDWR | O_CLOEXEC);
-        if (null >= 0) {
-                for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-                        dup2(null, fd);
-                close(null);
-        }
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+                dup2(ready->null, fd);
+        close(ready->null);
         if (write(ready->fd, &status, 1) != 1)
                 syslog(LOG_WARNING, "the process that mounted has gone");
         close(ready->fd);
+}
+
+static int open_object(const char *path, Source **out)
+{
+        g_autoptr(GError) error = NULL;
+        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        struct stat attr;
+        int r;
+
+        if (fd < 0) {
+                say("'%s' is neither bpf, for the running kernel, nor an object file: %s", path,
+                    g_strerror(errno));
+                return EXIT_MOUNT;
+        }
+        if (fstat(fd, &attr) == 0 && !S_ISREG(attr.st_mode)) {
+                say("'%s' is not a regular file: a source is bpf or an object file", path);
+                r = -EINVAL;
+        } else {
+                r = object_source_new(fd, path, out, &error);
+                if (r < 0)
+                        say("%s", error->message);
+        }
+        close(fd);
+        return r < 0 ? EXIT_MOUNT : EXIT_OK;
 }
 
 static int open_source(const char *spec, Source **out)
 {
         g_autoptr(GError) error = NULL;
 
-        if (!is_kernel(spec)) {
-                say("'%s' is not a source: only the running kernel is (bpf)", spec);
-                return EXIT_USAGE;
-        }
+        if (!is_kernel(spec))
+                return open_object(spec, out);
         if (kernel_source_new(out, &error) < 0) {
                 say("%s", error->message);
                 return g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_PERM) ? EXIT_USAGE
@@ -190,14 +214,77 @@ static int open_source(const char *spec, Source **out)
         return EXIT_OK;
 }
 
+/* Events, or NULL: then every access asks the kernel. */
+static Watch *open_watch(const Arguments *arguments)
+{
+        g_autoptr(GError) error = NULL;
+        Watch *watch;
+
+        if (arguments->options->noevents || !is_kernel(arguments->source))
+                return NULL;
+        if (watch_new(&watch, &error) == 0)
+                return watch;
+        syslog(LOG_NOTICE, "without load and unload events, access is slower: %s", error->message);
+        return NULL;
+}
+
+/* libfuse 3.10 has no word for it. */
+static bool set_nosymfollow(const Arguments *arguments)
+{
+        const Options *options = arguments->options;
+
+        if (!(options->flags & MS_NOSYMFOLLOW) ||
+            mount(NULL, arguments->mountpoint, NULL, options_remount_flags(options), NULL) == 0)
+                return true;
+        say("nosymfollow cannot be set: %s", g_strerror(errno));
+        return false;
+}
+
+static void unmount(void *data)
+{
+        ops_unmount(data);
+}
+
+/* Shuts itself in, and serves until it is told to end. */
+static int serve_inside(const Arguments *arguments, Tree *tree, Watch *watch, Ops *ops)
+{
+        SandboxKind kind = is_kernel(arguments->source) ? SANDBOX_KERNEL : SANDBOX_OBJECT;
+        g_autoptr(Sandbox) sandbox = NULL;
+        g_autoptr(Follow) follow = NULL;
+        g_autoptr(GError) error = NULL;
+        int r = 0;
+
+        if (watch) {
+                follow = follow_new(watch, tree, ops, &error);
+                r = follow ? 0 : -EMFILE;
+        }
+        if (r == 0)
+                r = sandbox_enter(&sandbox, kind, watch ? watch_mapping_length() : 0, &error);
+        if (r == 0 && follow)
+                r = follow_start(follow, &error);
+        if (r < 0) {
+                say("%s", error->message);
+        } else {
+                r = ops_serve(ops);
+                if (r < 0)
+                        syslog(LOG_ERR, "serving %s ended: %s", arguments->mountpoint,
+                               g_strerror(-r));
+        }
+        g_clear_pointer(&follow, follow_free);
+        if (sandbox)
+                sandbox_call_outside(sandbox, unmount, ops);
+        return r < 0 ? EXIT_SYSTEM : EXIT_OK;
+}
+
 /* Mounts, serves and unmounts. Returns the exit status. */
 static int serve(const Arguments *arguments, Source *source, Ready *ready)
 {
         const Options *options = arguments->options;
-        g_autoptr(Catalog) catalog = catalog_new(source, options->memory, false);
+        g_autoptr(Watch) watch = open_watch(arguments);
+        g_autoptr(Catalog) catalog = catalog_new(source, options->memory, watch);
         TreeLook look = { options->has_uid, options->uid, options->gid, options->mode };
         g_autoptr(Tree) tree = tree_new(catalog, &look);
-        OpsMount mount = {
+        OpsMount how = {
                 .program = "bpfmetafs",
                 .source = arguments->source,
                 .mountpoint = arguments->mountpoint,
@@ -206,17 +293,15 @@ static int serve(const Arguments *arguments, Source *source, Ready *ready)
                 .debug = arguments->debug,
         };
         g_autoptr(GError) error = NULL;
-        g_autoptr(Ops) ops = ops_mount(&mount, tree, tree_answers, ready, &error);
-        int r;
+        g_autoptr(Ops) ops = ops_mount(&how, tree, tree_answers, ready, &error);
 
         if (!ops) {
                 say("%s", error->message);
                 return EXIT_MOUNT;
         }
-        r = ops_serve(ops);
-        if (r < 0)
-                syslog(LOG_ERR, "serving %s ended: %s", arguments->mountpoint, g_strerror(-r));
-        return r < 0 ? EXIT_SYSTEM : EXIT_OK;
+        if (!set_nosymfollow(arguments))
+                return EXIT_MOUNT;
+        return serve_inside(arguments, tree, watch, ops);
 }
 
 static int run(const Arguments *arguments, Ready *ready)
@@ -254,7 +339,7 @@ static int run_in_background(const Arguments *arguments)
                 return EXIT_SYSTEM;
         }
         if (child == 0) {
-                Ready ready = { .fd = fds[1] };
+                Ready ready = { .fd = fds[1], .null = open("/dev/null", O_RDWR | O_CLOEXEC) };
 
                 close(fds[0]);
                 setsid();
@@ -275,10 +360,15 @@ int main(int argc, char **argv)
 {
         g_autoptr(Options) options = options_new();
         Arguments arguments = { .options = options };
-        Ready ready = { .foreground = true, .fd = -1 };
+        Ready ready = { .foreground = true, .fd = -1, .null = -1 };
         int status = parse_arguments(argc, argv, &arguments);
 
         if (status >= 0)
                 return status;
+        if (options->remount) {
+                say("a mounted tree is changed by mount -o remount, not by the daemon");
+                return EXIT_USAGE;
+        }
+        sandbox_close_inherited();
         return arguments.foreground ? run(&arguments, &ready) : run_in_background(&arguments);
 }

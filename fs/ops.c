@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <fuse_lowlevel.h>
+#include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -372,15 +374,51 @@ int ops_serve(Ops *ops)
         return r > 0 ? 0 : r;
 }
 
+void ops_serve_until(Ops *ops, int fd)
+{
+        struct pollfd fds[] = {
+                { .fd = fd, .events = POLLIN },
+                { .fd = fuse_session_fd(ops->session), .events = POLLIN },
+        };
+        struct fuse_buf buffer = { .mem = NULL };
+
+        while (poll(fds, G_N_ELEMENTS(fds), -1) >= 0 || errno == EINTR) {
+                if (fds[0].revents)
+                        break;
+                if (fds[1].revents && fuse_session_receive_buf(ops->session, &buffer) > 0)
+                        fuse_session_process_buf(ops->session, &buffer);
+                /* Unmounted: nothing blocks any more, and nothing more is to be read. */
+                if (fds[1].revents & (POLLERR | POLLHUP))
+                        fds[1].fd = -1;
+                fds[0].revents = fds[1].revents = 0;
+        }
+        free(buffer.mem);
+}
+
+void ops_forget_entry(Ops *ops, uint64_t parent, uint64_t child, const char *name)
+{
+        /* The kernel may have forgotten it by itself: an error says no more than that. */
+        if (child)
+                fuse_lowlevel_notify_delete(ops->session, parent, child, name, strlen(name));
+        else
+                fuse_lowlevel_notify_inval_entry(ops->session, parent, name, strlen(name));
+}
+
 int ops_fd(Ops *ops)
 {
         return fuse_session_fd(ops->session);
 }
 
-void ops_free(Ops *ops)
+void ops_unmount(Ops *ops)
 {
         if (ops->mounted)
                 fuse_session_unmount(ops->session);
+        ops->mounted = false;
+}
+
+void ops_free(Ops *ops)
+{
+        ops_unmount(ops);
         if (ops->handles_signals)
                 fuse_remove_signal_handlers(ops->session);
         if (ops->session)

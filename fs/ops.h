@@ -33,6 +33,17 @@ Ops *ops_mount(const OpsMount *mount, Tree *tree, OpsReadyFunc ready, void *data
 /* Serves until unmounted or told to end by SIGTERM, SIGINT or SIGHUP: 0; or -errno. */
 int ops_serve(Ops *ops);
 
+/* After ops_serve() has returned: goes on serving until @fd is readable. */
+void ops_serve_until(Ops *ops, int fd);
+
+/* Makes the kernel forget the entry @name of the directory @parent, and all below it. @child is the
+ * inode of an entry that has gone for good, whose watchers are told so; else 0. May block until
+ * requests on @parent have been answered; so no lock may be held. From any thread. */
+void ops_forget_entry(Ops *ops, uint64_t parent, uint64_t child, const char *name);
+
+/* Unmounts, if that has not been done. */
+void ops_unmount(Ops *ops);
+
 /* Unmounts if that has not been done, and frees everything. */
 void ops_free(Ops *ops);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Ops, ops_free)

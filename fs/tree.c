@@ -8,6 +8,7 @@
 #include "layout.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #define KEY_BITS 24
@@ -25,14 +26,30 @@ typedef struct Node {
 } Node;
 
 struct Tree {
-        GMutex lock;
+        pthread_mutex_t lock;
         Catalog *catalog;
         TreeLook look;
         GHashTable *nodes;   /* by serial: owned Nodes */
         GHashTable *current; /* by parent and key: the same, borrowed */
         Node *root;
         uint64_t last_serial;
+        void (*on_gone)(void *data);
+        void *on_gone_data;
 };
+
+/* pthread's, not GLib's: ThreadSanitizer knows only these. Unlocked when it goes out of scope. */
+#define autounlock __attribute__((cleanup(unlock), unused))
+
+static void unlock(pthread_mutex_t **lock)
+{
+        pthread_mutex_unlock(*lock);
+}
+
+static pthread_mutex_t *take_lock(Tree *tree)
+{
+        pthread_mutex_lock(&tree->lock);
+        return &tree->lock;
+}
 
 static guint place_hash(gconstpointer key)
 {
@@ -60,7 +77,7 @@ Tree *tree_new(Catalog *catalog, const TreeLook *look)
 {
         Tree *tree = g_new0(Tree, 1);
 
-        g_mutex_init(&tree->lock);
+        pthread_mutex_init(&tree->lock, NULL);
         tree->catalog = catalog;
         tree->look = *look;
         tree->nodes = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL,
@@ -77,7 +94,7 @@ void tree_free(Tree *tree)
 {
         g_hash_table_unref(tree->current);
         g_hash_table_unref(tree->nodes);
-        g_mutex_clear(&tree->lock);
+        pthread_mutex_destroy(&tree->lock);
         g_free(tree);
 }
 
@@ -155,7 +172,7 @@ static struct stat attributes(const Tree *tree, uint64_t ino, const Place *place
 
 static bool same_object(const Place *a, const Place *b)
 {
-        return a->kind == b->kind && a->prog == b->prog && a->map == b->map;
+        return a->kind == b->kind && a->prog == b->prog && a->map == b->map && a->sub == b->sub;
 }
 
 /* The node that stands for @entry of @directory, or NULL if there is none that is still the same. */
@@ -242,9 +259,15 @@ static int enter(Tree *tree, Node *directory, Entry *entry, TreeEntry *out)
         return 0;
 }
 
+static void tell_gone(Tree *tree)
+{
+        if (tree->on_gone && catalog_has_gone(tree->catalog))
+                tree->on_gone(tree->on_gone_data);
+}
+
 int tree_lookup(Tree *tree, uint64_t parent, const char *name, TreeEntry *out)
 {
-        g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&tree->lock);
+        autounlock pthread_mutex_t *lock = take_lock(tree);
         Node *directory = find_directory(tree, parent);
         g_auto(Entry) entry = { 0 };
         int r;
@@ -252,12 +275,15 @@ int tree_lookup(Tree *tree, uint64_t parent, const char *name, TreeEntry *out)
         if (!directory)
                 return -ENOENT;
         r = layout_find(tree->catalog, &directory->place, name, &entry);
-        return r < 0 ? r : enter(tree, directory, &entry, out);
+        if (r == 0)
+                r = enter(tree, directory, &entry, out);
+        tell_gone(tree);
+        return r;
 }
 
 void tree_forget(Tree *tree, uint64_t ino, uint64_t n)
 {
-        g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&tree->lock);
+        autounlock pthread_mutex_t *lock = take_lock(tree);
         uint64_t key;
         Node *node = find_node(tree, ino, &key);
 
@@ -288,7 +314,7 @@ static int describe(Tree *tree, const Node *node, uint64_t key, uint64_t ino, st
 
 int tree_getattr(Tree *tree, uint64_t ino, struct stat *attr)
 {
-        g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&tree->lock);
+        autounlock pthread_mutex_t *lock = take_lock(tree);
         uint64_t key;
         Node *node = find_node(tree, ino, &key);
 
@@ -330,7 +356,7 @@ static bool list_entry(Entry *entry, void *data)
 int tree_list(Tree *tree, uint64_t ino, uint64_t after, bool lookup, TreeListFunc func, void *data,
               bool *changes)
 {
-        g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&tree->lock);
+        autounlock pthread_mutex_t *lock = take_lock(tree);
         Listing listing = { tree, find_directory(tree, ino), lookup, func, data, 0 };
         int r;
 
@@ -338,6 +364,7 @@ int tree_list(Tree *tree, uint64_t ino, uint64_t after, bool lookup, TreeListFun
                 return -ENOENT;
         *changes = layout_changes(tree->catalog, &listing.directory->place);
         r = layout_list(tree->catalog, &listing.directory->place, after, list_entry, &listing);
+        tell_gone(tree);
         return listing.error < 0 ? listing.error : r;
 }
 
@@ -345,7 +372,7 @@ int tree_list(Tree *tree, uint64_t ino, uint64_t after, bool lookup, TreeListFun
 
 int tree_read(Tree *tree, uint64_t ino, uint64_t offset, size_t count, GString *out)
 {
-        g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&tree->lock);
+        autounlock pthread_mutex_t *lock = take_lock(tree);
         uint64_t key, size;
         Node *node = find_node(tree, ino, &key);
         const char *bytes;
@@ -366,4 +393,69 @@ int tree_read(Tree *tree, uint64_t ino, uint64_t offset, size_t count, GString *
 int tree_readlink(Tree *tree, uint64_t ino, GString *out)
 {
         return tree_read(tree, ino, 0, SIZE_MAX, out);
+}
+
+/* Events */
+
+/* The node that is remembered as entry @key of @directory, or NULL. */
+static Node *find_at(Tree *tree, const Node *directory, uint64_t key)
+{
+        Node at = { .parent = directory->serial, .key = key };
+
+        return g_hash_table_lookup(tree->current, &at);
+}
+
+static void add_gone(GArray *gone, uint64_t parent, uint64_t child, uint32_t id)
+{
+        TreeGone entry = { .parent = parent, .child = child };
+
+        g_snprintf(entry.name, sizeof(entry.name), "%u", id);
+        g_array_append_val(gone, entry);
+}
+
+void tree_follow(Tree *tree, GArray *gone)
+{
+        autounlock pthread_mutex_t *lock = take_lock(tree);
+        g_autoptr(GArray) progs = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+        g_autoptr(GArray) maps = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+        Node *directory = find_at(tree, tree->root, LAYOUT_MAPS_KEY);
+
+        catalog_follow(tree->catalog);
+        catalog_take_gone(tree->catalog, progs, maps);
+        for (guint i = 0; i < progs->len; i++) {
+                uint32_t id = g_array_index(progs, uint32_t, i);
+                Node *node = find_at(tree, tree->root, LAYOUT_PROG_KEY(id));
+
+                if (node)
+                        add_gone(gone, TREE_ROOT, node_ino(tree, node), id);
+        }
+        for (guint i = 0; directory && i < maps->len; i++) {
+                uint32_t id = g_array_index(maps, uint32_t, i);
+
+                if (find_at(tree, directory, LAYOUT_MAP_KEY(id)))
+                        add_gone(gone, node_ino(tree, directory), 0, id);
+        }
+}
+
+int tree_dispatch(Tree *tree, Watch *watch)
+{
+        autounlock pthread_mutex_t *lock = take_lock(tree);
+
+        return watch_dispatch(watch);
+}
+
+void tree_stop_events(Tree *tree)
+{
+        autounlock pthread_mutex_t *lock = take_lock(tree);
+
+        catalog_stop_events(tree->catalog);
+        tell_gone(tree);
+}
+
+void tree_on_gone(Tree *tree, void (*func)(void *data), void *data)
+{
+        autounlock pthread_mutex_t *lock = take_lock(tree);
+
+        tree->on_gone = func;
+        tree->on_gone_data = data;
 }

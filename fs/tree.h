@@ -69,6 +69,26 @@ int tree_list(Tree *tree, uint64_t ino, uint64_t after, bool lookup, TreeListFun
 /* Appends at most @count bytes of the file from @offset on. 0 or -errno. */
 int tree_read(Tree *tree, uint64_t ino, uint64_t offset, size_t count, GString *out);
 
+/* An entry that the kernel may remember and that has to be forgotten. */
+typedef struct TreeGone {
+        uint64_t parent; /* inode of the directory */
+        uint64_t child;  /* the entry's inode if it has gone for good; 0: it has to be looked up again */
+        char name[16];
+} TreeGone;
+
+/* Takes up the events that there are, and appends what has to be forgotten since the last call to
+ * @gone (TreeGone). */
+void tree_follow(Tree *tree, GArray *gone);
+
+/* watch_dispatch() with the lock held. */
+int tree_dispatch(Tree *tree, Watch *watch);
+
+/* There will be no more events: everything is asked for again. */
+void tree_stop_events(Tree *tree);
+
+/* Called, with the lock held, when a request has found that something has to be forgotten. */
+void tree_on_gone(Tree *tree, void (*func)(void *data), void *data);
+
 /* Appends the target of the symlink. */
 int tree_readlink(Tree *tree, uint64_t ino, GString *out);
 

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Load and unload events: with real programs, and with rings made by hand for what no kernel
+ * writes. The source is included for the latter. Other processes load programs, too: only our own
+ * ids count.
+ */
+
+#include "watch.c"
+
+#include <bpf/bpf.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+
+typedef struct Event {
+        bool loaded;
+        uint32_t id;
+} Event;
+
+static void remember(bool loaded, uint32_t id, void *data)
+{
+        Event event = { .loaded = loaded, .id = id };
+
+        g_array_append_val((GArray *)data, event);
+}
+
+/* What one call of watch_drain() tells of the program @id: "L", "U", "LU" or "". */
+static const char *drain(Watch *watch, uint32_t id, bool *complete)
+{
+        g_autoptr(GArray) events = g_array_new(FALSE, FALSE, sizeof(Event));
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        *complete = watch_drain(watch, remember, events);
+        for (guint i = 0; i < events->len; i++)
+                if (g_array_index(events, Event, i).id == id)
+                        g_string_append_c(text, g_array_index(events, Event, i).loaded ? 'L' : 'U');
+        return g_intern_string(text->str);
+}
+
+static void assert_drain(Watch *watch, uint32_t id, const char *events, bool complete)
+{
+        bool is_complete;
+
+        g_assert_cmpstr(drain(watch, id, &is_complete), ==, events);
+        g_assert_cmpint(is_complete, ==, complete);
+}
+
+static int load(uint32_t *id)
+{
+        const struct bpf_insn insns[] = {
+                { .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+                { .code = BPF_JMP | BPF_EXIT },
+        };
+        struct bpf_prog_info info = { 0 };
+        uint32_t len = sizeof(info);
+        int fd = bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "watched", "GPL", insns,
+                               G_N_ELEMENTS(insns), NULL);
+
+        g_assert_cmpint(fd, >=, 0);
+        g_assert_cmpint(bpf_obj_get_info_by_fd(fd, &info, &len), ==, 0);
+        *id = info.id;
+        return fd;
+}
+
+static void run_on(int cpu)
+{
+        cpu_set_t set;
+
+        CPU_ZERO(&set);
+        CPU_SET(cpu, &set);
+        g_assert_cmpint(sched_setaffinity(0, sizeof(set), &set), ==, 0);
+}
+
+static void run_anywhere(void)
+{
+        cpu_set_t set;
+
+        memset(&set, 0xff, sizeof(set));
+        g_assert_cmpint(sched_setaffinity(0, sizeof(set), &set), ==, 0);
+}
+
+static bool can_run_on(int cpu)
+{
+        cpu_set_t set;
+
+        return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_ISSET(cpu, &set);
+}
+
+static bool readable(int fd, int timeout)
+{
+        struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+
+        return poll(&pollfd, 1, timeout) == 1;
+}
+
+/* A watch that is past its first, incomplete pass. */
+static Watch *new_watch(void)
+{
+        Watch *watch;
+        g_autoptr(GError) error = NULL;
+        int r = watch_new(&watch, &error);
+
+        g_assert_no_error(error);
+        g_assert_cmpint(r, ==, 0);
+        assert_drain(watch, 0, "", false);
+        return watch;
+}
+
+static void test_events(void)
+{
+        g_autoptr(Watch) watch = new_watch();
+        uint32_t id;
+
+        for (int i = 0; i < 200; i++) {
+                int fd = load(&id);
+
+                assert_drain(watch, id, "L", true);
+                assert_drain(watch, id, "", true);
+                close(fd);
+                assert_drain(watch, id, "U", true);
+                assert_drain(watch, id, "", true);
+        }
+}
+
+/* The ring of the unload comes before or after that of the load: the order of events is the same.
+ */
+static void test_two_cpus(void)
+{
+        g_autoptr(Watch) watch = new_watch();
+        uint32_t id;
+        int fd;
+
+        if (!can_run_on(0) || !can_run_on(1)) {
+                g_test_skip("needs two CPUs");
+                return;
+        }
+        for (int cpu = 0; cpu < 2; cpu++) {
+                run_on(cpu);
+                fd = load(&id);
+                run_on(!cpu);
+                close(fd);
+                assert_drain(watch, id, "LU", true);
+        }
+        run_anywhere();
+}
+
+/* Far more events than a ring holds, and none of them read. */
+static void test_overflow(void)
+{
+        g_autoptr(Watch) watch = new_watch();
+        uint32_t id, last;
+        int fd;
+
+        run_on(0);
+        fd = load(&last);
+        for (guint i = 0; i < RING_SIZE / sizeof(BpfRecord); i++)
+                close(load(&id));
+        close(fd);
+
+        assert_drain(watch, last, "L", false);
+        /* The pass after it, where a load can still come whose unload was lost; with it comes the
+         * kernel's record that says so, which spoils the next one. */
+        fd = load(&id);
+        assert_drain(watch, id, "L", false);
+        close(fd);
+        assert_drain(watch, id, "U", false);
+        fd = load(&id);
+        assert_drain(watch, id, "L", true);
+        close(fd);
+        assert_drain(watch, id, "U", true);
+        run_anywhere();
+}
+
+static void test_wakes(void)
+{
+        g_autoptr(Watch) watch = new_watch();
+        bool complete;
+        uint32_t id;
+        int fd;
+
+        for (int i = 0; i < 20; i++) {
+                while (readable(watch_fd(watch), 0)) {
+                        g_assert_cmpint(watch_dispatch(watch), ==, 0);
+                        drain(watch, 0, &complete);
+                }
+                fd = load(&id);
+                g_assert_true(readable(watch_fd(watch), 10000));
+                g_assert_cmpint(watch_dispatch(watch), ==, 0);
+                g_assert_cmpstr(drain(watch, id, &complete), ==, "L");
+                while (readable(watch_fd(watch), 0)) {
+                        g_assert_cmpint(watch_dispatch(watch), ==, 0);
+                        drain(watch, 0, &complete);
+                }
+                close(fd);
+                g_assert_true(readable(watch_fd(watch), 10000));
+                g_assert_cmpstr(drain(watch, id, &complete), ==, "U");
+        }
+}
+
+static void put(const char *path, const char *text)
+{
+        int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+        g_assert_cmpint(fd, >=, 0);
+        g_assert_cmpint(write(fd, text, strlen(text)), ==, strlen(text));
+        close(fd);
+}
+
+/* The kernel sends the message that is written to a device's uevent file, as if it had happened. */
+static void test_uevents(void)
+{
+        g_autoptr(Watch) watch = new_watch();
+        uint32_t id;
+        int fd;
+
+        put("/sys/devices/virtual/mem/null/uevent", "change");
+        put("/sys/devices/virtual/mem/null/uevent", "online");
+        put("/sys/devices/system/cpu/cpu0/uevent", "change");
+        put("/sys/devices/system/cpu/cpu0/uevent", "offline");
+        g_assert_false(readable(watch->uevents, 0));
+        g_assert_cmpint(watch_dispatch(watch), ==, 0);
+        assert_drain(watch, 0, "", true);
+
+        for (int i = 0; i < 3; i++)
+                put("/sys/devices/system/cpu/cpu0/uevent", "online");
+        g_assert_true(readable(watch_fd(watch), 10000));
+        g_assert_cmpint(watch_dispatch(watch), ==, 0);
+        g_assert_false(readable(watch->uevents, 0));
+        assert_drain(watch, 0, "", false);
+
+        fd = load(&id);
+        g_assert_true(readable(watch_fd(watch), 10000));
+        assert_drain(watch, id, "L", true);
+        close(fd);
+        assert_drain(watch, id, "U", true);
+
+        /* More messages than the socket holds. */
+        for (int i = 0; i < 3000; i++)
+                put("/sys/devices/system/cpu/cpu0/uevent", "online");
+        g_assert_cmpint(watch_dispatch(watch), ==, 0);
+        g_assert_false(readable(watch->uevents, 0));
+        assert_drain(watch, 0, "", false);
+        assert_drain(watch, 0, "", true);
+}
+
+/* Takes the second CPU off and on again. Nothing is asserted while it is off: it must come back. */
+static void test_hotplug(void)
+{
+        const char *online = "/sys/devices/system/cpu/cpu1/online";
+        g_autoptr(Watch) watch = new_watch();
+        bool off, still_readable = false, complete_off, went_off;
+        const char *events_off;
+        uint32_t id;
+        int fd;
+
+        off = can_run_on(1) && (fd = open(online, O_WRONLY | O_CLOEXEC)) >= 0;
+        if (!off) {
+                g_test_skip("needs a second CPU that can be taken offline");
+                return;
+        }
+        went_off = write(fd, "0", 1) == 1;
+        if (went_off) {
+                /* A ring that has hung up neither stays readable nor spoils the others. */
+                for (int i = 0; i < 100 && (still_readable = readable(watch_fd(watch), 0)); i++) {
+                        watch_dispatch(watch);
+                        drain(watch, 0, &complete_off);
+                }
+                close(load(&id));
+                events_off = drain(watch, id, &complete_off);
+                pwrite(fd, "1", 1, 0);
+        }
+        close(fd);
+        if (!went_off) {
+                g_test_skip("the second CPU cannot be taken offline");
+                return;
+        }
+        g_assert_false(still_readable);
+        g_assert_cmpstr(events_off, ==, "LU");
+        g_assert_true(complete_off);
+
+        g_assert_true(readable(watch_fd(watch), 10000));
+        g_assert_cmpint(watch_dispatch(watch), ==, 0);
+        assert_drain(watch, 0, "", false);
+        run_on(1);
+        fd = load(&id);
+        assert_drain(watch, id, "L", true);
+        close(fd);
+        assert_drain(watch, id, "U", true);
+        run_anywhere();
+}
+
+/* Without the right, a sentence and no watch. */
+static void test_not_permitted(void)
+{
+        if (g_test_subprocess()) {
+                g_autoptr(GError) error = NULL;
+                Watch *watch = NULL;
+
+                g_assert_cmpint(setuid(65534), ==, 0);
+                g_assert_cmpint(watch_new(&watch, &error), <, 0);
+                g_assert_null(watch);
+                g_printerr("%s\n", error->message);
+                return;
+        }
+        g_test_trap_subprocess(NULL, 0, 0);
+        g_test_trap_assert_passed();
+        g_test_trap_assert_stderr("*not permitted*CAP_PERFMON*");
+}
+
+/* A watch with @n rings of plain memory. */
+static Watch *new_fake(guint n)
+{
+        Watch *watch = g_new0(Watch, 1);
+
+        watch->rings = g_array_new(FALSE, FALSE, sizeof(Ring));
+        g_array_set_clear_func(watch->rings, ring_clear);
+        watch->loads = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+        watch->unloads = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+        watch->unloaded = g_hash_table_new(NULL, NULL);
+        watch->epoll = watch->uevents = -1;
+        for (guint i = 0; i < n; i++) {
+                Ring ring = { 0 };
+
+                ring.page = mmap(NULL, watch_mapping_length(), PROT_READ | PROT_WRITE,
+                                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                g_assert_true(ring.page != MAP_FAILED);
+                ring.records = (const uint8_t *)ring.page + sysconf(_SC_PAGESIZE);
+                g_array_append_val(watch->rings, ring);
+        }
+        return watch;
+}
+
+static void append(Watch *watch, guint index, uint32_t type, uint16_t size, uint16_t event,
+                   uint32_t id)
+{
+        Ring *ring = &g_array_index(watch->rings, Ring, index);
+        BpfRecord record = { .header = { .type = type, .size = size }, .type = event, .id = id };
+        uint8_t *records = (uint8_t *)ring->page + sysconf(_SC_PAGESIZE);
+
+        for (guint i = 0; i < MIN(size, sizeof(record)); i++)
+                records[(ring->page->data_head + i) % RING_SIZE] = ((uint8_t *)&record)[i];
+        ring->page->data_head += size;
+}
+
+static void append_event(Watch *watch, guint ring, bool loaded, uint32_t id)
+{
+        append(watch, ring, PERF_RECORD_BPF_EVENT, sizeof(BpfRecord),
+               loaded ? PERF_BPF_EVENT_PROG_LOAD : PERF_BPF_EVENT_PROG_UNLOAD, id);
+}
+
+static void assert_emptied(const Watch *watch, guint index)
+{
+        const Ring *ring = &g_array_index(watch->rings, Ring, index);
+
+        g_assert_cmpuint(ring->page->data_tail, ==, ring->page->data_head);
+}
+
+/* Positions grow past the ring's end and past 2^64, and records lie across the end. */
+static void test_wrap(void)
+{
+        const uint64_t starts[] = {
+                0, RING_SIZE - 8, RING_SIZE - 16, RING_SIZE - 24, (1ull << 40) - 16, UINT64_MAX - 15
+        };
+
+        for (guint i = 0; i < G_N_ELEMENTS(starts); i++) {
+                g_autoptr(Watch) watch = new_fake(1);
+                Ring *ring = &g_array_index(watch->rings, Ring, 0);
+
+                ring->tail = ring->page->data_tail = ring->page->data_head = starts[i];
+                append_event(watch, 0, true, 7);
+                append_event(watch, 0, true, 8);
+                append_event(watch, 0, false, 8);
+                assert_drain(watch, 8, "LU", true);
+                assert_emptied(watch, 0);
+                append_event(watch, 0, false, 7);
+                assert_drain(watch, 7, "U", true);
+        }
+}
+
+/* The load is found one pass after the unload: the program is gone, and must not come back. */
+static void test_late_load(void)
+{
+        g_autoptr(Watch) watch = new_fake(2);
+
+        append_event(watch, 1, false, 5);
+        assert_drain(watch, 5, "U", true);
+        append_event(watch, 0, true, 5);
+        append_event(watch, 0, true, 6);
+        assert_drain(watch, 6, "L", true);
+        append_event(watch, 1, false, 5);
+        append_event(watch, 0, true, 5);
+        assert_drain(watch, 5, "LU", true);
+        append_event(watch, 0, true, 5);
+        assert_drain(watch, 5, "", true);
+}
+
+static void test_lost(void)
+{
+        g_autoptr(Watch) watch = new_fake(2);
+
+        append_event(watch, 0, true, 1);
+        append(watch, 0, PERF_RECORD_LOST, 24, 0, 0);
+        append_event(watch, 0, true, 2);
+        assert_drain(watch, 2, "L", false);
+        assert_drain(watch, 2, "", false);
+        assert_drain(watch, 2, "", true);
+
+        /* Full, before a record says so. */
+        for (guint i = 0; i < RING_SIZE / sizeof(BpfRecord); i++)
+                append_event(watch, 1, true, 3);
+        append_event(watch, 0, true, 4);
+        assert_drain(watch, 4, "L", false);
+        assert_drain(watch, 4, "", false);
+        assert_drain(watch, 4, "", true);
+}
+
+static void test_hostile(void)
+{
+        const uint16_t sizes[] = { 0, 1, 7, 32, 2048, UINT16_MAX };
+
+        for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
+                g_autoptr(Watch) watch = new_fake(1);
+                Ring *ring = &g_array_index(watch->rings, Ring, 0);
+
+                append_event(watch, 0, true, 1);
+                append(watch, 0, PERF_RECORD_BPF_EVENT, sizes[i], PERF_BPF_EVENT_PROG_LOAD, 2);
+                ring->page->data_head = 2 * sizeof(BpfRecord);
+                ((struct perf_event_header *)(ring->records + sizeof(BpfRecord)))->size = sizes[i];
+                assert_drain(watch, 1, "L", false);
+                assert_emptied(watch, 0);
+                /* From a position that no record begins at on to proper ones. */
+                assert_drain(watch, 1, "", false);
+                append_event(watch, 0, false, 1);
+                assert_drain(watch, 1, "U", true);
+        }
+        for (guint i = 1; i < 24; i++) {
+                g_autoptr(Watch) watch = new_fake(1);
+                Ring *ring = &g_array_index(watch->rings, Ring, 0);
+
+                /* The position is odd, or a whole ring and more is said to be there. */
+                ring->tail = RING_SIZE - i;
+                ring->page->data_head = RING_SIZE + (i % 2 ? 8 : RING_SIZE);
+                assert_drain(watch, 1, "", false);
+                assert_emptied(watch, 0);
+        }
+        {
+                g_autoptr(Watch) watch = new_fake(1);
+
+                /* Too short for what it says it is; a kind that is not known; an event likewise. */
+                append(watch, 0, PERF_RECORD_BPF_EVENT, 16, PERF_BPF_EVENT_PROG_LOAD, 1);
+                append(watch, 0, 99, 24, PERF_BPF_EVENT_PROG_LOAD, 1);
+                append(watch, 0, PERF_RECORD_BPF_EVENT, 24, 99, 1);
+                append(watch, 0, PERF_RECORD_BPF_EVENT, 64, PERF_BPF_EVENT_PROG_LOAD, 1);
+                assert_drain(watch, 1, "L", false);
+        }
+}
+
+int main(int argc, char **argv)
+{
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/watch/events", test_events);
+        g_test_add_func("/watch/two-cpus", test_two_cpus);
+        g_test_add_func("/watch/overflow", test_overflow);
+        g_test_add_func("/watch/wakes", test_wakes);
+        g_test_add_func("/watch/uevents", test_uevents);
+        g_test_add_func("/watch/hotplug", test_hotplug);
+        g_test_add_func("/watch/not-permitted", test_not_permitted);
+        g_test_add_func("/watch/wrap", test_wrap);
+        g_test_add_func("/watch/late-load", test_late_load);
+        g_test_add_func("/watch/lost", test_lost);
+        g_test_add_func("/watch/hostile", test_hostile);
+        return g_test_run();
+}
