@@ -5,9 +5,9 @@
 /*
  * Which variables are metadata: the conventions of authors and loaders.
  *
- * Pure. The prefix is that of bpftool's and libbpf's convention (Linux commit aff52e685eb3, "bpf: Add
- * BPF_PROG_BIND_MAP syscall", and its bpftool part), the sections those that libbpf leaves alone
- * (".metadata") and binds to every program (".rodata.metadata").
+ * Pure. The prefix is that of bpftool's and libbpf's convention (Linux commit aff52e685eb3, "bpf:
+ * Add BPF_PROG_BIND_MAP syscall", and its bpftool part), the sections those that libbpf leaves
+ * alone (".metadata") and binds to every program (".rodata.metadata").
  */
 
 #include <bpf/btf.h>

@@ -29,11 +29,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Names, names_free)
 /*
  * The file name for the next entry of the directory, owned by the caller. @preferred is used if it
  * can be (not NULL, not empty, not "." or "..", not reserved), else @full. What a file name cannot
- * hold is escaped as %XX: '/', control bytes, DEL, bytes that are not valid UTF-8, and '%' itself;
+ * hold, or what could send a terminal an escape sequence, is escaped byte by byte as %XX: '/',
+ * control characters and others that do not print, bytes that are not valid UTF-8, and '%' itself;
  * the dots of "." and ".." when @full is one of these. An empty @full becomes "anon". A name longer
- * than NAMES_MAX is cut at a character's start and ends in '~' and 16 hexadecimal digits of a hash
- * of the whole. If the name is reserved or has been given before, "~2" is appended, "~3" and so on,
- * until it is neither; with the suffix, too, it is no longer than NAMES_MAX.
+ * than NAMES_MAX is cut at a character's start and ends in '~' and the first 16 hexadecimal digits
+ * of the SHA-256 of the whole. If the name is reserved or has been given before, "~2" is appended,
+ * "~3" and so on, until it is neither; with the suffix, too, it is no longer than NAMES_MAX.
  * Costs O(length) however many entries of that name there are.
  */
 char *names_give(Names *names, const char *preferred, const char *full);

@@ -81,8 +81,6 @@ static bool shape_of(const struct btf *btf, uint32_t id, Shape *shape)
 /* The bytes from one element of the innermost dimension to the next. */
 static uint64_t element_size(const struct btf_type *element)
 {
-        if (!element)
-                return 0;
         switch (btf_kind(element)) {
         case BTF_KIND_PTR:
                 return 8; /* BPF's, whatever this machine's are */
@@ -367,9 +365,9 @@ static void put_outside(Sink *sink, const ValueSpace *space)
         put_format(sink, "(outside of the section's %zu bytes)", space->size);
 }
 
-static void put_too_many(Sink *sink)
+static void put_too_many(Sink *sink, unsigned max)
 {
-        put_format(sink, "(only %u elements are shown)", VALUE_MAX_ELEMENTS);
+        put_format(sink, "(only %u elements are shown)", max);
 }
 
 /* ---- Scalars ---- */
@@ -511,14 +509,13 @@ static bool rounds_to_half(double read, unsigned bits)
 typedef struct FloatFormat {
         unsigned width; /* bits */
         unsigned exponent_bits;
-        int kept_digits; /* decimals of so many digits survive in it */
-        int max_digits;  /* so many digits tell any two numbers of it apart */
+        int max_digits; /* so many digits tell any two numbers of it apart */
 } FloatFormat;
 
 static const FloatFormat float_formats[] = {
-        { 16, 5, 3, 5 },
-        { 32, 8, FLT_DIG, FLT_DECIMAL_DIG },
-        { 64, 11, DBL_DIG, DBL_DECIMAL_DIG },
+        { 16, 5, 5 },
+        { 32, 8, FLT_DECIMAL_DIG },
+        { 64, 11, DBL_DECIMAL_DIG },
 };
 
 static const FloatFormat *find_float_format(unsigned width)
@@ -557,6 +554,37 @@ static bool reads_back(const char *text, uint64_t bits, unsigned width)
         }
 }
 
+/* Into @digits digits, of which zeros at the end are dropped or, if @all, stay. */
+static void format_float(char text[G_ASCII_DTOSTR_BUF_SIZE], int digits, bool all, double value)
+{
+        char format[8];
+
+        g_snprintf(format, sizeof(format), "%%%s.%dg", all ? "#" : "", digits);
+        g_ascii_formatd(text, G_ASCII_DTOSTR_BUF_SIZE, format, value);
+}
+
+/* False if it is 9: the next decimal then has fewer digits. */
+static bool raise_last_digit(char *text)
+{
+        size_t last = strcspn(text, "e") - 1;
+
+        if (!g_ascii_isdigit(text[last]) || text[last] == '9')
+                return false;
+        text[last]++;
+        return true;
+}
+
+static unsigned bit_length(uint64_t value)
+{
+        return value ? 64 - __builtin_clzll(value) : 0;
+}
+
+/* The most decimal digits that still read the same after they were rounded to @bits binary ones. */
+static int surviving_digits(unsigned bits)
+{
+        return ((int)bits - 1) * 0.30102999566398120; /* the decimal logarithm of 2 */
+}
+
 static void put_float(Sink *sink, uint64_t bits, unsigned width)
 {
         const FloatFormat *format = find_float_format(width);
@@ -579,17 +607,21 @@ static void put_float(Sink *sink, uint64_t bits, unsigned width)
                 return;
         }
 
-        /* %g drops trailing zeros, so the digits that always survive are the first worth a try; but
-         * the numbers next to zero hold fewer. */
+        /* %g drops trailing zeros, so the digits that survive in any number of so many bits are the
+         * first worth a try. */
         bits = low_bits(bits, width - 1);
-        digits = exponent ? format->kept_digits : 1;
+        digits = MAX(1, surviving_digits(exponent ? fraction_bits + 1 : bit_length(fraction)));
         for (;; digits++) {
-                char conversion[8];
-
-                g_snprintf(conversion, sizeof(conversion), "%%.%dg", digits);
-                g_ascii_formatd(text, sizeof(text), conversion, to_double(bits, width));
+                format_float(text, digits, false, to_double(bits, width));
                 if (digits == format->max_digits || reads_back(text, bits, width))
                         break;
+                /* The neighbour below a power of two is half as far as the one above: if the
+                 * nearest decimal is too low to read back, the next one may. */
+                if (fraction == 0) {
+                        format_float(text, digits, true, to_double(bits, width));
+                        if (raise_last_digit(text) && reads_back(text, bits, width))
+                                break;
+                }
         }
         put_string(sink, text);
 }
@@ -780,15 +812,21 @@ static bool is_ascii_text(const uint8_t *bytes, size_t len)
         return i == len;
 }
 
+/* Of the elements of one value. */
+typedef struct Limit {
+        uint32_t max;  /* that are shown of all */
+        uint32_t left; /* that may still be shown */
+} Limit;
+
 /* A line of text, or of hexadecimal digits: @n elements of a byte each from @offset, but not more
  * than
  * @limit. False if some of them can't be shown, and the line says so. */
 static bool put_byte_line(Sink *sink, const ValueSpace *space, Look look, bool one_of_many,
-                          uint64_t offset, uint64_t n, uint64_t limit)
+                          uint64_t offset, uint64_t n, Limit limit)
 {
         uint64_t first = offset / 8;
         uint64_t there = first < space->size ? space->size - first : 0;
-        size_t len = MIN(MIN(n, limit), there);
+        size_t len = MIN(MIN(n, limit.left), there);
         const uint8_t *bytes = len > 0 ? space->bytes + first : (const uint8_t *)"";
         size_t text_len = strnlen((const char *)bytes, len);
 
@@ -806,8 +844,8 @@ static bool put_byte_line(Sink *sink, const ValueSpace *space, Look look, bool o
 
         if (len > 0)
                 put(sink, " ", 1);
-        if (len == limit)
-                put_too_many(sink);
+        if (len == limit.left)
+                put_too_many(sink, limit.max);
         else
                 put_outside(sink, space);
         return false;
@@ -815,13 +853,13 @@ static bool put_byte_line(Sink *sink, const ValueSpace *space, Look look, bool o
 
 /* The same for elements that stand with blanks between. */
 static bool put_scalar_line(Sink *sink, const ValueSpace *space, const Scalar *scalar,
-                            uint64_t offset, uint64_t n, uint64_t limit)
+                            uint64_t offset, uint64_t n, Limit limit)
 {
         for (uint64_t i = 0; i < n; i++) {
                 if (i > 0)
                         put(sink, " ", 1);
-                if (i == limit) {
-                        put_too_many(sink);
+                if (i == limit.left) {
+                        put_too_many(sink, limit.max);
                         return false;
                 }
                 if (!put_scalar(sink, space, scalar, add_far(offset, i * scalar->size * 8))) {
@@ -839,6 +877,8 @@ static void put_lines(Sink *sink, const ValueSpace *space, const Scalar *scalar,
         Look look = look_of(space->btf, scalar);
         uint64_t n = shape->dims[shape->n_dims - 1];
         uint64_t n_lines = 1;
+        uint32_t max =
+                btf_kind(scalar->type) == BTF_KIND_FLOAT ? VALUE_MAX_FLOATS : VALUE_MAX_ELEMENTS;
         bool whole = true;
 
         for (uint32_t i = 0; i + 1 < shape->n_dims; i++)
@@ -847,16 +887,15 @@ static void put_lines(Sink *sink, const ValueSpace *space, const Scalar *scalar,
         for (uint64_t line = 0; whole && line < n_lines; line++) {
                 uint64_t shown = line * n;
                 uint64_t at = add_far(offset, mul_far(shown * 8, scalar->size));
+                Limit limit = { .max = max, .left = max - shown };
 
-                if (line == VALUE_MAX_ELEMENTS) {
-                        put_too_many(sink);
+                if (line == max) {
+                        put_too_many(sink, max);
                         whole = false;
                 } else if (look == LOOK_SCALARS) {
-                        whole = put_scalar_line(sink, space, scalar, at, n,
-                                                VALUE_MAX_ELEMENTS - shown);
+                        whole = put_scalar_line(sink, space, scalar, at, n, limit);
                 } else {
-                        whole = put_byte_line(sink, space, look, shape->n_dims > 1, at, n,
-                                              VALUE_MAX_ELEMENTS - shown);
+                        whole = put_byte_line(sink, space, look, shape->n_dims > 1, at, n, limit);
                 }
                 put(sink, "\n", 1);
         }

@@ -6,9 +6,10 @@
  * BTF-typed bytes to text: the values of variables and of their members.
  *
  * Pure: BTF and bytes come in, text goes out; no kernel is called and no state is kept. Everything
- * that comes in is hostile: each offset is checked against the bytes that are there, and what depth,
- * counts and sizes may cost is bounded by the limits below. What is beyond them, or has a type that
- * no text stands for, is a text that says so; it never fails and never spoils its neighbours.
+ * that comes in is hostile: each offset is checked against the bytes that are there, and what
+ * depth, counts and sizes may cost is bounded by the limits below. What is beyond them, or has a
+ * type that no text stands for, is a text that says so; it never fails and never spoils its
+ * neighbours.
  */
 
 #include <bpf/btf.h>
@@ -16,13 +17,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How many typedefs, qualifiers and type tags are looked through before a type counts as a cycle. */
+/* How many typedefs, qualifiers and type tags are looked through before a type counts as a cycle.
+ */
 #define VALUE_MAX_CHAIN 64
 /* How many arrays, structs and unions may stand inside each other. */
 #define VALUE_MAX_DEPTH 64
 /* The most elements of an array that are shown, over all its dimensions. */
 #define VALUE_MAX_ELEMENTS (1u << 20)
-/* The most members of a struct or union that are shown, those of anonymous members included. */
+/* The same for floating point: to find the shortest decimal takes fifty times as long as to write
+ * an integer. */
+#define VALUE_MAX_FLOATS (1u << 16)
+/* The most members of a struct or union that are shown, those of anonymous members and these
+ * themselves counted; one more then stands for all others, and its text says so. */
 #define VALUE_MAX_MEMBERS 65536u
 
 /* What variables are made of: their types and the bytes of their section. Borrowed, not owned. */
@@ -44,11 +50,12 @@ typedef struct ValueRef {
 /* The value of a whole variable that starts at byte @offset and has BTF type @type. */
 ValueRef value_of_variable(uint32_t type, uint32_t offset);
 
-/* True if the value is shown as a directory (struct, union, or an array of them that has no more than
- * VALUE_MAX_ELEMENTS elements, not nested too deep), false if it is shown as a text. */
+/* True if the value is shown as a directory (struct, union, or an array of them that has no more
+ * than VALUE_MAX_ELEMENTS elements, not nested too deep), false if it is shown as a text. */
 bool value_is_directory(const ValueSpace *space, const ValueRef *ref);
 
-/* How many entries the directory has: elements, or members with those of anonymous ones folded in. */
+/* How many entries the directory has: elements, or members with those of anonymous ones folded in.
+ * Elements are O(1), members are counted. */
 uint32_t value_n_members(const ValueSpace *space, const ValueRef *ref);
 
 /* True if the directory is an array: its entries are named 0, 1, 2 ..., all by value_element(). */
@@ -57,7 +64,8 @@ bool value_is_array(const ValueSpace *space, const ValueRef *ref);
 /* The element @index of an array directory; @index must be below value_n_members(). O(1). */
 ValueRef value_element(const ValueSpace *space, const ValueRef *ref, uint32_t index);
 
-/* Called for each member in order. @name is BTF's, borrowed, "" if it has none. Return false to stop. */
+/* Called for each member in order. @name is BTF's, borrowed, "" if it has none. Return false to
+ * stop. */
 typedef bool (*ValueMemberFunc)(const char *name, const ValueRef *member, void *data);
 
 /* Calls @func for each member of a struct or union directory, in the order of BTF. */
@@ -65,10 +73,13 @@ void value_foreach_member(const ValueSpace *space, const ValueRef *ref, ValueMem
                           void *data);
 
 /*
- * The text of a value that is not a directory, or the part of it from @offset that is at most @count
- * bytes long, is appended to @out (which may be NULL if @count is 0). The text ends in a newline and
- * is never empty, but for the one value that has no lines: an array of strings without elements.
- * Returns the length in bytes of the whole text. Memory is bounded by @count, not by the text.
+ * The text of a value that is not a directory, or the part of it from @offset that is at most
+ * @count bytes long, is appended to @out (which may be NULL if @count is 0). The text is a line for
+ * each innermost array, and one line for any other value, each ended by a newline: it is empty only
+ * for an array of arrays of which there are none, such as one of 0 strings. Elements that lie
+ * outside of the space, or are more than are shown, end the text with a note in their place.
+ * Returns the length in bytes of the whole text. Memory is bounded by @count, not by the text; time
+ * by the text, whatever the part.
  */
 uint64_t value_text(const ValueSpace *space, const ValueRef *ref, uint64_t offset, size_t count,
                     GString *out);

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The maps of an object file.
+ *
+ * As bpf_object__init_maps() of libbpf's src/libbpf.c has them, and in its order. A definition that
+ * libbpf would refuse, and the object with it, is listed with what can be read of it.
+ */
+
+#include "object-maps.h"
+
+#include <elf.h>
+#include <linux/bpf.h>
+#include <string.h>
+
+typedef struct Builder {
+        ObjectMaps *maps;
+        const ObjectElf *elf;
+        const ObjectBtf *btf;
+        const char *file;
+        uint32_t section; /* the one whose variables are gone through */
+} Builder;
+
+/* The id of the new map; 0 if there are too many. */
+static uint32_t add_map(Builder *builder, const ObjectMap *map)
+{
+        GArray *maps = builder->maps->maps;
+
+        if (maps->len >= OBJECT_MAX_MAPS)
+                return 0;
+        g_array_append_vals(maps, map, 1);
+        return maps->len;
+}
+
+static void set_section_map(ObjectMaps *maps, uint32_t section, uint32_t id)
+{
+        g_array_index(maps->of_section, uint32_t, section) = id;
+}
+
+/* BTF knows sections by their names only: it means the first one. */
+static bool is_first_of_name(const Builder *builder, uint32_t index)
+{
+        const char *name = object_elf_section(builder->elf, index)->name;
+
+        return object_elf_section_named(builder->elf, name) == index;
+}
+
+/* A map that .maps defines, by its BTF. */
+static void add_defined_map(const char *name, uint32_t id, uint32_t offset, void *data)
+{
+        Builder *builder = data;
+        ObjectMap map = { .name = name, .section = builder->section, .offset = offset };
+        const struct btf_type *type = object_btf_resolve(builder->btf, id);
+
+        if (!type || !btf_is_struct(type))
+                return;
+        type = object_btf_definition(builder->btf, type, &map.definition);
+        if (type) {
+                map.has_inner = true;
+                object_btf_definition(builder->btf, type, &map.inner);
+        }
+        add_map(builder, &map);
+}
+
+/* What stands at @symbol in a "maps" section: a struct bpf_map_def, five numbers of 32 bits. */
+static void read_legacy_definition(const Builder *builder, const ObjectSymbol *symbol,
+                                   ObjectMap *map)
+{
+        const ObjectSection *section = object_elf_section(builder->elf, symbol->section);
+        uint32_t numbers[5];
+
+        if (!section->bytes || symbol->value > section->size ||
+            section->size - symbol->value < sizeof(numbers)) {
+                map->unknown = "unknown: the definition is outside of its section";
+                return;
+        }
+        memcpy(numbers, section->bytes + symbol->value, sizeof(numbers));
+        for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++)
+                numbers[i] = builder->elf->big_endian ? GUINT32_FROM_BE(numbers[i])
+                                                      : GUINT32_FROM_LE(numbers[i]);
+        map->definition = (ObjectDefinition){
+                .type = numbers[0],
+                .key_size = numbers[1],
+                .value_size = numbers[2],
+                .max_entries = numbers[3],
+                .flags = numbers[4],
+        };
+}
+
+static int compare_offsets(const void *a, const void *b)
+{
+        const ObjectMap *x = a, *y = b;
+
+        if (x->offset != y->offset)
+                return x->offset < y->offset ? -1 : 1;
+        return strcmp(x->name, y->name);
+}
+
+/* The maps of a section as the symbol table has them. Of a .maps section without BTF that is only
+ * the names; "maps" sections are those of libbpf before 1.0 and of iproute2. */
+static void add_symbol_maps(Builder *builder, uint32_t section, bool legacy)
+{
+        g_autoptr(GArray) maps = g_array_new(FALSE, FALSE, sizeof(ObjectMap));
+
+        for (guint i = 0; i < builder->elf->symbols->len && maps->len < OBJECT_MAX_MAPS; i++) {
+                const ObjectSymbol *symbol = object_elf_symbol(builder->elf, i);
+                ObjectMap map = { .name = symbol->name,
+                                  .section = section,
+                                  .offset = symbol->value };
+
+                if (symbol->section != section || symbol->bind == STB_LOCAL ||
+                    (symbol->type != STT_OBJECT && symbol->type != STT_NOTYPE))
+                        continue;
+                if (legacy)
+                        read_legacy_definition(builder, symbol, &map);
+                else
+                        map.unknown = builder->btf->broken
+                                              ? "unknown: the object's BTF cannot be read"
+                                              : "unknown: the object has no BTF";
+                g_array_append_val(maps, map);
+        }
+        g_array_sort(maps, compare_offsets);
+        for (guint i = 0; i < maps->len; i++)
+                add_map(builder, &g_array_index(maps, ObjectMap, i));
+}
+
+static void add_defined_maps(Builder *builder)
+{
+        uint32_t legacy = object_elf_section_named(builder->elf, "maps");
+        uint32_t datasec = object_btf_datasec(builder->btf, ".maps");
+
+        if (legacy != 0)
+                add_symbol_maps(builder, legacy, true);
+        builder->section = object_elf_section_named(builder->elf, ".maps");
+        if (builder->section == 0)
+                return;
+        if (datasec != 0)
+                object_btf_foreach_variable(builder->btf, datasec, add_defined_map, builder);
+        else
+                add_symbol_maps(builder, builder->section, false);
+}
+
+/* Variables of the section .addr_space.1 live in the object's arena. */
+static void find_arena(Builder *builder)
+{
+        enum { arena = 33 }; /* BPF_MAP_TYPE_ARENA, Linux 6.9 */
+        ObjectMaps *maps = builder->maps;
+        uint32_t section = object_elf_section_named(builder->elf, ".addr_space.1");
+
+        for (uint32_t id = 1; section != 0 && id <= maps->maps->len; id++) {
+                if (object_maps_get(maps, id)->definition.type == arena) {
+                        set_section_map(maps, section, id);
+                        break;
+                }
+        }
+}
+
+/*
+ * The name that libbpf gives to the map of a section (internal_map_name(), src/libbpf.c): as much
+ * of the file's name, up to its first dot, as fits in front of a section name that is counted as
+ * seven bytes at least. A section name with a second dot stands alone. All in the kernel's 15
+ * characters.
+ */
+static const char *global_data_name(const Builder *builder, const char *section)
+{
+        const char *slash = strrchr(builder->file, '/');
+        const char *file = slash ? slash + 1 : builder->file;
+        size_t room = BPF_OBJ_NAME_LEN - 1;
+        size_t suffix = MIN(MAX(strlen(section), 7), room);
+        size_t prefix = strchr(section + 1, '.') ? 0 : MIN(strcspn(file, "."), room - suffix);
+        char name[BPF_OBJ_NAME_LEN];
+
+        g_snprintf(name, sizeof(name), "%.*s%.*s", (int)prefix, file, (int)suffix, section);
+        for (char *p = name; *p; p++)
+                if (!g_ascii_isalnum(*p) && *p != '_' && *p != '.')
+                        *p = '_';
+        return g_string_chunk_insert(builder->maps->names, name);
+}
+
+/* libbpf lets user space map a section into its memory as soon as one of its variables is visible
+ * outside of the object (map_is_mmapable(), libbpf 1.1). */
+static ObjectMap global_data_map(const Builder *builder, const char *name, uint32_t datasec,
+                                 uint64_t size, bool rdonly)
+{
+        bool mmapable = datasec != 0 && object_btf_has_global(builder->btf, datasec);
+
+        return (ObjectMap){
+                .name = global_data_name(builder, name),
+                .definition = {
+                        .type = BPF_MAP_TYPE_ARRAY,
+                        .flags = (rdonly ? BPF_F_RDONLY_PROG : 0) |
+                                 (mmapable ? BPF_F_MMAPABLE : 0),
+                        .key_size = sizeof(uint32_t),
+                        .value_size = MIN(size, UINT32_MAX),
+                        .max_entries = 1,
+                },
+                .datasec = datasec,
+                .frozen = rdonly,
+        };
+}
+
+/* True if the section is called @kind or @kind.something. */
+static bool is_kind(const char *name, const char *kind)
+{
+        size_t length = strlen(kind);
+
+        return strncmp(name, kind, length) == 0 && (name[length] == '\0' || name[length] == '.');
+}
+
+static void add_global_data_map(Builder *builder, uint32_t index)
+{
+        const ObjectSection *section = object_elf_section(builder->elf, index);
+        bool progbits = section->type == SHT_PROGBITS && section->bytes &&
+                        !(section->flags & SHF_EXECINSTR);
+        bool rodata = progbits && is_kind(section->name, ".rodata");
+        bool data = progbits && is_kind(section->name, ".data");
+        bool bss = section->type == SHT_NOBITS && is_kind(section->name, ".bss");
+        uint32_t datasec = 0;
+        ObjectMap map;
+
+        if (section->size == 0 || !(rodata || data || bss))
+                return;
+        if (is_first_of_name(builder, index))
+                datasec = object_btf_datasec(builder->btf, section->name);
+        map = global_data_map(builder, section->name, datasec, section->size, rodata);
+        map.section = index;
+        map.global_data = true;
+        map.rodata = rodata;
+        set_section_map(builder->maps, index, add_map(builder, &map));
+}
+
+/* A variable of .kconfig: where libbpf puts it depends on these. */
+typedef struct Extern {
+        const char *name;
+        uint32_t align;
+        uint32_t size;
+} Extern;
+
+static int compare_externs(const void *a, const void *b)
+{
+        const Extern *x = a, *y = b;
+
+        if (x->align != y->align)
+                return x->align > y->align ? -1 : 1;
+        if (x->size != y->size)
+                return x->size < y->size ? -1 : 1;
+        return strcmp(x->name, y->name);
+}
+
+/* The alignment of a number or an array of numbers: .kconfig has nothing else. */
+static uint32_t alignment(const ObjectBtf *btf, uint32_t id)
+{
+        const struct btf_type *type = object_btf_resolve(btf, id);
+
+        if (type && btf_is_array(type))
+                type = object_btf_resolve(btf, btf_array(type)->type);
+        if (!type || !(btf_is_int(type) || btf_is_any_enum(type)) || type->size == 0)
+                return 1;
+        return MIN(type->size, 8);
+}
+
+static void add_kconfig_variable(const char *name, uint32_t type, uint32_t offset, void *data)
+{
+        Builder *builder = data;
+
+        g_hash_table_insert(builder->maps->kconfig, (char *)name, GSIZE_TO_POINTER(type));
+}
+
+/* The map of the variables that libbpf takes from the kernel's configuration. Its size is known,
+ * its value is not. */
+static void add_kconfig_map(Builder *builder)
+{
+        const struct btf *btf = builder->btf->btf;
+        uint32_t datasec = object_btf_datasec(builder->btf, ".kconfig");
+        g_autoptr(GArray) externs = g_array_new(FALSE, FALSE, sizeof(Extern));
+        uint64_t size = 0;
+        ObjectMap map;
+
+        if (datasec == 0)
+                return;
+        object_btf_foreach_variable(builder->btf, datasec, add_kconfig_variable, builder);
+        for (guint i = 0; i < builder->elf->symbols->len; i++) {
+                const ObjectSymbol *symbol = object_elf_symbol(builder->elf, i);
+                Extern item = { .name = symbol->name };
+                gpointer type;
+
+                if (!symbol->external || !g_hash_table_lookup_extended(builder->maps->kconfig,
+                                                                       symbol->name, NULL, &type))
+                        continue;
+                item.align = alignment(builder->btf, GPOINTER_TO_SIZE(type));
+                item.size = MAX(btf__resolve_size(btf, GPOINTER_TO_SIZE(type)), 0);
+                g_array_append_val(externs, item);
+        }
+        if (externs->len == 0)
+                return;
+        g_array_sort(externs, compare_externs);
+        for (guint i = 0; i < externs->len; i++) {
+                const Extern *item = &g_array_index(externs, Extern, i);
+
+                size = (size + item->align - 1) / item->align * item->align + item->size;
+        }
+        map = global_data_map(builder, ".kconfig", datasec, size, true);
+        builder->maps->kconfig_map = add_map(builder, &map);
+}
+
+/* A variable of struct_ops. The kernel's own struct, which the loaded map holds, is larger by some
+ * bookkeeping. */
+static void add_struct_ops_map(const char *name, uint32_t id, uint32_t offset, void *data)
+{
+        Builder *builder = data;
+        const char *section = object_elf_section(builder->elf, builder->section)->name;
+        const struct btf_type *type = object_btf_resolve(builder->btf, id);
+        ObjectMap map = { .name = name, .section = builder->section, .offset = offset };
+
+        if (!type || !btf_is_struct(type))
+                return;
+        map.definition = (ObjectDefinition){
+                .type = BPF_MAP_TYPE_STRUCT_OPS,
+                .flags = g_str_has_suffix(section, ".link") ? 1u << 13 : 0, /* BPF_F_LINK, 6.4 */
+                .key_size = sizeof(uint32_t),
+                .value_size = type->size,
+                .max_entries = 1,
+        };
+        add_map(builder, &map);
+}
+
+static void add_struct_ops_maps(Builder *builder, uint32_t index)
+{
+        const char *name = object_elf_section(builder->elf, index)->name;
+        uint32_t datasec = object_btf_datasec(builder->btf, name);
+
+        /* A "?" in front means: only on request. */
+        if (datasec == 0 || !is_kind(*name == '?' ? name + 1 : name, ".struct_ops") ||
+            !is_first_of_name(builder, index))
+                return;
+        builder->section = index;
+        object_btf_foreach_variable(builder->btf, datasec, add_struct_ops_map, builder);
+}
+
+static guint hash_definition(gconstpointer key)
+{
+        const ObjectMap *map = key;
+        gint64 place = (gint64)(map->offset ^ (uint64_t)map->section << 32);
+
+        return g_int64_hash(&place);
+}
+
+static gboolean is_same_definition(gconstpointer a, gconstpointer b)
+{
+        const ObjectMap *x = a, *y = b;
+
+        return x->section == y->section && x->offset == y->offset;
+}
+
+ObjectMaps *object_maps_new(const ObjectElf *elf, const ObjectBtf *btf, const char *file)
+{
+        ObjectMaps *maps = g_new0(ObjectMaps, 1);
+        Builder builder = { .maps = maps, .elf = elf, .btf = btf, .file = file };
+
+        maps->maps = g_array_new(FALSE, FALSE, sizeof(ObjectMap));
+        maps->of_section = g_array_new(FALSE, TRUE, sizeof(uint32_t));
+        g_array_set_size(maps->of_section, elf->sections->len);
+        maps->by_definition = g_hash_table_new(hash_definition, is_same_definition);
+        maps->kconfig = g_hash_table_new(g_str_hash, g_str_equal);
+        maps->names = g_string_chunk_new(256);
+
+        add_defined_maps(&builder);
+        find_arena(&builder);
+        for (guint i = 1; i < elf->sections->len; i++)
+                add_global_data_map(&builder, i);
+        add_kconfig_map(&builder);
+        for (guint i = 1; i < elf->sections->len; i++)
+                add_struct_ops_maps(&builder, i);
+
+        for (uint32_t id = maps->maps->len; id > 0; id--)
+                if (!object_maps_get(maps, id)->global_data)
+                        g_hash_table_add(maps->by_definition, object_maps_get(maps, id));
+        return maps;
+}
+
+void object_maps_free(ObjectMaps *maps)
+{
+        g_hash_table_unref(maps->by_definition);
+        g_hash_table_unref(maps->kconfig);
+        g_array_unref(maps->of_section);
+        g_array_unref(maps->maps);
+        g_string_chunk_free(maps->names);
+        g_free(maps);
+}
+
+uint32_t object_maps_of_symbol(const ObjectMaps *maps, const ObjectSymbol *symbol)
+{
+        const ObjectMap place = { .section = symbol->section, .offset = symbol->value };
+        const ObjectMap *map;
+
+        if (symbol->section == SHN_UNDEF)
+                return symbol->external && g_hash_table_contains(maps->kconfig, symbol->name)
+                               ? maps->kconfig_map
+                               : 0;
+        map = g_hash_table_lookup(maps->by_definition, &place);
+        if (map)
+                return map - object_maps_get(maps, 1) + 1;
+        return g_array_index(maps->of_section, uint32_t, symbol->section);
+}

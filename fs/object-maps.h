@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef BPFMETAFS_OBJECT_MAPS_H
+#define BPFMETAFS_OBJECT_MAPS_H
+
+/*
+ * The maps that libbpf creates for an object file, in the order in which it creates them: those
+ * that .maps defines, one for each section of global data, .kconfig, and struct_ops.
+ */
+
+#include "object-btf.h"
+#include "object-elf.h"
+
+/* The most maps of a file; what is behind them is left out. */
+#define OBJECT_MAX_MAPS 65536u
+
+typedef struct ObjectMap {
+        const char *name;
+        ObjectDefinition definition;
+        const char *unknown; /* why there is no definition; NULL if there is one */
+        bool has_inner;
+        ObjectDefinition inner;
+        uint32_t section; /* where it is defined, or its bytes */
+        uint64_t offset;
+        bool global_data; /* the bytes of the section are its value */
+        bool rodata;
+        bool frozen;
+        uint32_t datasec; /* type id of its value if that is a DATASEC; 0 if not */
+        uint64_t mark;    /* for the user's use; 0 at first */
+} ObjectMap;
+
+typedef struct ObjectMaps {
+        GArray *maps;              /* ObjectMap; the id is one more than the position */
+        GArray *of_section;        /* uint32_t, by section index: the map that it is, or 0 */
+        GHashTable *by_definition; /* ObjectMap *, by section and offset */
+        GHashTable *kconfig;       /* names of the variables of .kconfig */
+        uint32_t kconfig_map;      /* the map that they are in; 0 if none */
+        GStringChunk *names;       /* those that are not in the file */
+} ObjectMaps;
+
+/* Never NULL. @file is the name or path of the file. What is named in @elf and @btf is borrowed
+ * from them. */
+ObjectMaps *object_maps_new(const ObjectElf *elf, const ObjectBtf *btf, const char *file);
+void object_maps_free(ObjectMaps *maps);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ObjectMaps, object_maps_free)
+
+/* @id is from 1 to the number of maps. */
+static inline ObjectMap *object_maps_get(const ObjectMaps *maps, uint32_t id)
+{
+        return &g_array_index(maps->maps, ObjectMap, id - 1);
+}
+
+/* The id of the map that an instruction refers to by the symbol; 0 if it is none. */
+uint32_t object_maps_of_symbol(const ObjectMaps *maps, const ObjectSymbol *symbol);
+
+#endif
