@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Programs and maps by id. The tables do not own what is in them: an object leaves its table when its
- * last reference goes. */
+/* Programs and maps by id. The tables do not own what is in them: an object leaves its table when
+ * its last reference goes. */
 
 #include "catalog.h"
 
@@ -18,10 +18,10 @@ typedef struct NameTable {
 
 struct Catalog {
         Source *source;
-        GHashTable *progs; /* by id */
-        GHashTable *maps;  /* by id */
-        uint64_t memory;   /* bytes that may still be kept */
-        Watch *watch;      /* NULL: no events */
+        GHashTable *progs;  /* by id */
+        GHashTable *maps;   /* by id */
+        uint64_t memory;    /* bytes that may still be kept */
+        Watch *watch;       /* NULL: no events */
         GArray *gone_progs; /* see catalog_take_gone() */
         GArray *gone_maps;
         NameTable prog_names;
@@ -31,8 +31,15 @@ struct Catalog {
         SourceValue value;
         uint32_t value_map;
 
+        /* The part of a long text that was made last: a reader comes back for what follows. */
+        GString *text;
+        uint32_t text_map; /* 0: none */
+        ValueRef text_ref;
+        uint64_t text_start;
+        uint64_t text_size; /* of the whole */
+
         /* Which program is bound to which maps, as the last look at all programs had it. */
-        GHashTable *bound; /* map id -> GArray of program ids */
+        GHashTable *bound;   /* map id -> GArray of program ids */
         int64_t bound_until; /* g_get_monotonic_time() up to which it is good */
 };
 
@@ -85,6 +92,7 @@ Catalog *catalog_new(Source *source, uint64_t memory, Watch *watch)
         catalog->watch = watch;
         catalog->gone_progs = g_array_new(FALSE, FALSE, sizeof(uint32_t));
         catalog->gone_maps = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+        catalog->text = g_string_new(NULL);
         name_table_init(&catalog->prog_names, source, true);
         name_table_init(&catalog->map_names, source, false);
         return catalog;
@@ -92,6 +100,7 @@ Catalog *catalog_new(Source *source, uint64_t memory, Watch *watch)
 
 void catalog_free(Catalog *catalog)
 {
+        g_string_free(catalog->text, TRUE);
         source_value_clear(&catalog->value);
         name_table_clear(&catalog->prog_names);
         name_table_clear(&catalog->map_names);
@@ -291,8 +300,8 @@ static void compare(Catalog *catalog)
 
 void catalog_follow(Catalog *catalog)
 {
-        /* A program whose unload was lost may be listed for some microseconds more: after a comparison
-         * there is another, until no record is missing. */
+        /* A program whose unload was lost may be listed for some microseconds more: after a
+         * comparison there is another, until no record is missing. */
         for (int i = 0; i < MAX_COMPARISONS && catalog->watch; i++) {
                 if (watch_drain(catalog->watch, take_event, catalog))
                         return;
@@ -406,8 +415,8 @@ static void name_entries(Prog *prog)
                         if (entry->map != map)
                                 continue;
                         variable = &map->variables->items[entry->variable];
-                        entry->name = shared_name(
-                                names_give(names, variable->entry, variable->declared));
+                        entry->name =
+                                shared_name(names_give(names, variable->entry, variable->declared));
                         entry->settled = settled;
                 }
         }
@@ -421,8 +430,8 @@ static void name_links(Prog *prog)
                 return;
         for (uint32_t i = 0; i < prog->facts.n_maps; i++)
                 if (*prog->maps[i]->facts.name)
-                        prog->links[i] = shared_name(names_give(
-                                names, prog->maps[i]->facts.name, prog->maps[i]->facts.name));
+                        prog->links[i] = shared_name(names_give(names, prog->maps[i]->facts.name,
+                                                                prog->maps[i]->facts.name));
 }
 
 /* Takes up the maps that were bound since the last time. */
@@ -566,8 +575,7 @@ static int map_refresh(Map *map)
 
 bool map_is_guarded(const Map *map)
 {
-        return map->catalog->source->named ||
-               (map->catalog->watch && map->guardian != 0);
+        return map->catalog->source->named || (map->catalog->watch && map->guardian != 0);
 }
 
 int map_check(Map *map)
@@ -626,6 +634,54 @@ int map_value(Map *map, const SourceValue **out)
         return r;
 }
 
+/* How much of a long text is made at a time: each part costs a pass over the whole value. */
+#define TEXT_PART (4u << 20)
+
+/* True if the part that was made last has what is asked for. */
+static bool has_text(const Catalog *catalog, const Map *map, const ValueRef *ref, uint64_t offset,
+                     size_t count)
+{
+        uint64_t end = catalog->text_start + catalog->text->len;
+
+        return catalog->text_map == map->id && map_is_fixed(map) &&
+               catalog->text_ref.bit_offset == ref->bit_offset &&
+               catalog->text_ref.type == ref->type && catalog->text_ref.bit_size == ref->bit_size &&
+               offset >= catalog->text_start &&
+               (end == catalog->text_size || offset + count <= end);
+}
+
+int map_text(Map *map, const ValueRef *ref, uint64_t offset, size_t count, GString *out,
+             uint64_t *size)
+{
+        Catalog *catalog = map->catalog;
+        const SourceValue *value;
+        ValueSpace space;
+        int r;
+
+        if (!has_text(catalog, map, ref, offset, count)) {
+                r = map_value(map, &value);
+                if (r < 0)
+                        return r;
+                space = variables_space(value);
+                if (count == 0) {
+                        *size = value_text(&space, ref, 0, 0, NULL);
+                        return 0;
+                }
+                g_string_truncate(catalog->text, 0);
+                catalog->text_size =
+                        value_text(&space, ref, offset, MAX(count, TEXT_PART), catalog->text);
+                catalog->text_map = map->id;
+                catalog->text_ref = *ref;
+                catalog->text_start = offset;
+        }
+        *size = catalog->text_size;
+        offset -= catalog->text_start;
+        if (count > 0 && offset < catalog->text->len)
+                g_string_append_len(out, catalog->text->str + offset,
+                                    MIN(count, catalog->text->len - offset));
+        return 0;
+}
+
 int map_variables(Map *map, Variables **out)
 {
         static const SourceValue nothing = { 0 };
@@ -677,9 +733,9 @@ static int scan_prog(Catalog *catalog, uint32_t id)
         return 0;
 }
 
-/* A map does not know its programs: all programs are asked for their maps. Who lists progs/ of every
- * map would pay for programs times maps; so the answer is used again for a time in proportion to what
- * it cost, which is a fraction of a millisecond on a small host and some on a large one. */
+/* A map does not know its programs: all programs are asked for their maps. Who lists progs/ of
+ * every map would pay for programs times maps; so the answer is used again for a time in proportion
+ * to what it cost, which is a fraction of a millisecond on a small host and some on a large one. */
 static int scan_bound(Catalog *catalog)
 {
         int64_t start = g_get_monotonic_time();

@@ -27,13 +27,14 @@ typedef struct Map {
         SourceMap facts;
         Info *info;           /* its fixed keys; NULL until asked for */
         Variables *variables; /* NULL until asked for */
-        uint32_t guardian; /* a program that was seen to hold the map: while it lives, the map does */
+        uint32_t guardian; /* a program that was seen to hold the map: while it lives, the map does
+                            */
 } Map;
 
 /* An entry of a program's directory that is metadata. */
 typedef struct ProgEntry {
-        char *name;  /* file name, a GRefString */
-        Map *map;    /* borrowed from the program */
+        char *name; /* file name, a GRefString */
+        Map *map;   /* borrowed from the program */
         uint32_t variable;
         bool settled; /* no map bound earlier may come to have metadata: the name is final */
 } ProgEntry;
@@ -42,7 +43,7 @@ typedef struct Prog {
         Catalog *catalog;
         uint32_t refs;
         uint32_t id;
-        bool gone; /* it was seen to be unloaded */
+        bool gone;        /* it was seen to be unloaded */
         bool unsettled;   /* has a map that would be metadata's if it were frozen */
         bool examined;    /* maps and entries have been looked for */
         SourceProg facts; /* n_maps: how many are in maps */
@@ -53,9 +54,9 @@ typedef struct Prog {
         uint32_t n_entries;
 } Prog;
 
-/* @memory is how many bytes of texts may be kept. @source and @watch are borrowed. With a watch, load
- * and unload events are followed: a program that is not known to be gone is there. @watch may be NULL:
- * the source is asked each time. */
+/* @memory is how many bytes of texts may be kept. @source and @watch are borrowed. With a watch,
+ * load and unload events are followed: a program that is not known to be gone is there. @watch may
+ * be NULL: the source is asked each time. */
 Catalog *catalog_new(Source *source, uint64_t memory, Watch *watch);
 void catalog_free(Catalog *catalog);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Catalog, catalog_free)
@@ -73,7 +74,8 @@ void catalog_stop_events(Catalog *catalog);
 void catalog_follow(Catalog *catalog);
 
 /* What the kernel may remember and must forget: programs that have gone, and maps that nothing is
- * known to hold any more. Moves the ids that were noted since the last call to the arrays (uint32_t).
+ * known to hold any more. Moves the ids that were noted since the last call to the arrays
+ * (uint32_t).
  */
 void catalog_take_gone(Catalog *catalog, GArray *progs, GArray *maps);
 /* True if there are any. */
@@ -114,13 +116,18 @@ int map_variables(Map *map, Variables **out);
 /* Its bytes and BTF, borrowed until the next call to any function of this module. */
 int map_value(Map *map, const SourceValue **out);
 
+/* At most @count bytes from @offset on of the text of the value at @ref are appended to @out, which
+ * may be NULL if @count is 0. *@size is the length of the whole text. 0 or -errno. */
+int map_text(Map *map, const ValueRef *ref, uint64_t offset, size_t count, GString *out,
+             uint64_t *size);
+
 /* The ids of the programs to which the map is bound, appended to @ids (uint32_t), ascending. */
 int catalog_map_progs(Catalog *catalog, uint32_t id, GArray *ids);
 /* 0 if @prog_id is bound to @map_id now, else -errno. */
 int catalog_is_bound(Catalog *catalog, uint32_t prog_id, uint32_t map_id);
 
-/* For sources with names instead of ids: the file name of a program or map, borrowed; NULL if there is
- * none. And the id that goes by @name, 0 if none does. */
+/* For sources with names instead of ids: the file name of a program or map, borrowed; NULL if there
+ * is none. And the id that goes by @name, 0 if none does. */
 const char *catalog_prog_name(Catalog *catalog, uint32_t id);
 const char *catalog_map_name(Catalog *catalog, uint32_t id);
 uint32_t catalog_prog_named(Catalog *catalog, const char *name);

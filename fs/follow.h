@@ -23,7 +23,8 @@ Follow *follow_new(Watch *watch, Tree *tree, Ops *ops, GError **error);
 /* Starts the thread. 0; or -errno and a sentence in @error. */
 int follow_start(Follow *follow, GError **error);
 
-/* Ends the thread, if it was started. It may wait for the answer to a request, so requests are served until it ends. */
+/* Ends the thread, if it was started. It may wait for the answer to a request, so requests are
+ * served until it ends. */
 void follow_free(Follow *follow);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Follow, follow_free)
 

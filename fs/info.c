@@ -70,6 +70,14 @@ uint32_t info_n(const Info *info)
         return info->n;
 }
 
+bool info_has(const Info *info, const char *key)
+{
+        for (uint32_t i = 0; i < info->n; i++)
+                if (strcmp(info->items[i].key, key) == 0)
+                        return true;
+        return false;
+}
+
 const char *info_key(const Info *info, uint32_t index)
 {
         return info->items[index].key;

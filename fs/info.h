@@ -5,11 +5,12 @@
 /*
  * An info directory as a source gives it: keys and the texts of their files, in order.
  *
- * One block of memory, for there are tens of thousands of them. A key with a '/' stands for a file in
- * a subdirectory ("dev/ifindex").
+ * One block of memory, for there are tens of thousands of them. A key with a '/' stands for a file
+ * in a subdirectory ("dev/ifindex").
  */
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct Info Info;
@@ -19,7 +20,8 @@ typedef struct InfoBuilder InfoBuilder;
 
 InfoBuilder *info_builder_new(void);
 /* @key must be a string constant. The text is printf-formatted; a newline is added. */
-void info_builder_add(InfoBuilder *builder, const char *key, const char *format, ...) G_GNUC_PRINTF(3, 4);
+void info_builder_add(InfoBuilder *builder, const char *key, const char *format, ...)
+        G_GNUC_PRINTF(3, 4);
 /* Frees @builder; the Info is the caller's, to be freed with info_free(). Never NULL. */
 Info *info_builder_end(InfoBuilder *builder);
 
@@ -27,6 +29,8 @@ void info_free(Info *info);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Info, info_free)
 
 uint32_t info_n(const Info *info);
+/* True if one of the keys is @key. */
+bool info_has(const Info *info, const char *key);
 /* Borrowed from @info; @index is below info_n(). */
 const char *info_key(const Info *info, uint32_t index);
 const char *info_text(const Info *info, uint32_t index);

@@ -17,6 +17,7 @@
 #include <linux/bpf.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -35,11 +36,11 @@ typedef struct KernelSource {
         /* The BTF that was parsed last: the maps of an object follow each other and share it. */
         struct btf *btf;
         uint32_t btf_id;
+        int64_t at_boot; /* CLOCK_REALTIME at boot, in nanoseconds */
 } KernelSource;
 
 /* True if the kernel filled in @member: an older one knows a shorter structure. */
-#define HAS(len, type, member) \
-        ((len) >= offsetof(type, member) + sizeof(((type *)NULL)->member))
+#define HAS(len, type, member) ((len) >= offsetof(type, member) + sizeof(((type *)NULL)->member))
 
 static int open_prog(uint32_t id)
 {
@@ -116,17 +117,28 @@ static bool fdinfo_get(const FdInfo *info, const char *key, uint64_t *value)
         return true;
 }
 
-/* load_time counts from boot, suspended time included (bpf_prog_load(), kernel/bpf/syscall.c). The
- * offset is taken anew each time: a host that mounts early sets its clock later. */
-static struct timespec wall_clock(uint64_t since_boot)
+/* Smaller differences come from reading two clocks one after the other, not from setting one. */
+#define CLOCK_JITTER_NS 10000000
+
+static int64_t nanoseconds(struct timespec time)
+{
+        return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+/* load_time counts from boot, suspended time included (bpf_prog_load(), kernel/bpf/syscall.c). When
+ * that was is asked again each time, for a host that mounts early sets its clock later; but it is
+ * the same to the nanosecond as long as nobody sets the clock. */
+static struct timespec wall_clock(KernelSource *kernel, uint64_t since_boot)
 {
         struct timespec real, boot;
-        int64_t ns;
+        int64_t at_boot, ns;
 
         clock_gettime(CLOCK_REALTIME, &real);
         clock_gettime(CLOCK_BOOTTIME, &boot);
-        ns = (int64_t)(real.tv_sec - boot.tv_sec) * 1000000000 + (real.tv_nsec - boot.tv_nsec) +
-             (int64_t)since_boot;
+        at_boot = nanoseconds(real) - nanoseconds(boot);
+        if (llabs(at_boot - kernel->at_boot) > CLOCK_JITTER_NS)
+                kernel->at_boot = at_boot;
+        ns = kernel->at_boot + (int64_t)since_boot;
         return (struct timespec){ .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
 }
 
@@ -190,7 +202,7 @@ static int prog(Source *source, uint32_t id, SourceProg *out)
                 return r;
         *out = (SourceProg){
                 .name = g_strndup(info.name, sizeof(info.name)),
-                .mtime = wall_clock(info.load_time),
+                .mtime = wall_clock((KernelSource *)source, info.load_time),
                 .uid = info.created_by_uid,
                 .n_maps = info.nr_map_ids,
         };
@@ -240,9 +252,10 @@ static void add_prog_type(InfoBuilder *builder, const char *key, uint32_t type)
                 info_builder_add(builder, key, "%u", type);
 }
 
-static void add_fixed_prog(InfoBuilder *builder, const struct bpf_prog_info *info, uint32_t len,
-                           int fd)
+static void add_fixed_prog(KernelSource *kernel, InfoBuilder *builder,
+                           const struct bpf_prog_info *info, uint32_t len, int fd)
 {
+        struct timespec loaded_at = wall_clock(kernel, info->load_time);
         g_autofree char *name = prog_name(fd, info);
         uint64_t memlock;
         FdInfo fdinfo;
@@ -256,8 +269,7 @@ static void add_fixed_prog(InfoBuilder *builder, const struct bpf_prog_info *inf
                          info->tag[6], info->tag[7]);
         info_builder_add(builder, "gpl_compatible", "%s", info->gpl_compatible ? "true" : "false");
         add_dev(builder, info->ifindex, info->netns_dev, info->netns_ino);
-        info_builder_add(builder, "loaded_at", "%" G_GINT64_FORMAT,
-                         (gint64)wall_clock(info->load_time).tv_sec);
+        info_builder_add(builder, "loaded_at", "%" G_GINT64_FORMAT, (gint64)loaded_at.tv_sec);
         info_builder_add(builder, "uid", "%u", info->created_by_uid);
         info_builder_add(builder, "bytes_xlated", "%u", info->xlated_prog_len);
         info_builder_add(builder, "jited", "%s", info->jited_prog_len ? "true" : "false");
@@ -311,7 +323,7 @@ static int prog_info(Source *source, uint32_t id, bool changing, Info **out)
         if (changing)
                 add_changing_prog(builder, &info, len, ids);
         else
-                add_fixed_prog(builder, &info, len, fd);
+                add_fixed_prog((KernelSource *)source, builder, &info, len, fd);
         *out = info_builder_end(builder);
         return 0;
 }
@@ -345,9 +357,11 @@ static int map(Source *source, uint32_t id, SourceMap *out)
         return 0;
 }
 
-static void add_fixed_map(InfoBuilder *builder, const struct bpf_map_info *info)
+static void add_fixed_map(InfoBuilder *builder, const struct bpf_map_info *info, int fd)
 {
         const char *type = libbpf_bpf_map_type_str(info->type);
+        uint64_t value;
+        FdInfo fdinfo;
 
         info_builder_add(builder, "id", "%u", info->id);
         if (type)
@@ -363,6 +377,13 @@ static void add_fixed_map(InfoBuilder *builder, const struct bpf_map_info *info)
         info_builder_add(builder, "max_entries", "%u", info->max_entries);
         if (info->btf_id)
                 info_builder_add(builder, "btf_id", "%u", info->btf_id);
+        /* An array's memory is allocated with it, and what is frozen stays so: then these do not
+         * change any more, and hide what add_changing_map() has. */
+        fdinfo_read(&fdinfo, fd);
+        if (info->type == BPF_MAP_TYPE_ARRAY && fdinfo_get(&fdinfo, "memlock", &value))
+                info_builder_add(builder, "bytes_memlock", "%" G_GUINT64_FORMAT, value);
+        if (fdinfo_get(&fdinfo, "frozen", &value) && value != 0)
+                info_builder_add(builder, "frozen", "%" G_GUINT64_FORMAT, value);
 }
 
 static void add_changing_map(InfoBuilder *builder, const struct bpf_map_info *info, int fd)
@@ -398,7 +419,7 @@ static int map_info(Source *source, uint32_t id, bool changing, Info **out)
         if (changing)
                 add_changing_map(builder, &info, fd);
         else
-                add_fixed_map(builder, &info);
+                add_fixed_map(builder, &info, fd);
         *out = info_builder_end(builder);
         return 0;
 }

@@ -102,8 +102,8 @@ static bool is_prog_info(const Place *place)
         return place->kind == PLACE_PROG_INFO;
 }
 
-/* A key "dev/ifindex" is the file ifindex in the subdirectory dev. Splits @key, and returns the length
- * of the subdirectory's name, 0 if it is in none. */
+/* A key "dev/ifindex" is the file ifindex in the subdirectory dev. Splits @key, and returns the
+ * length of the subdirectory's name, 0 if it is in none. */
 static size_t split_key(const char *key, const char **name)
 {
         const char *slash = strchr(key, '/');
@@ -180,7 +180,7 @@ static int list_info(Lister *lister)
                 Entry entry = { .name = info_key(changing, i), .key = INFO_CHANGING + i + 1 };
                 const char *text = info_text(changing, i);
 
-                if (!wants(lister, entry.key, entry.name))
+                if (!wants(lister, entry.key, entry.name) || info_has(fixed, entry.name))
                         continue;
                 entry.type = ENTRY_CHANGING_FILE;
                 entry.content = g_bytes_new(text, strlen(text));
@@ -247,20 +247,10 @@ static bool needs_source(const Decoded *decoded)
 static int value_content(Map *map, const Decoded *decoded, const ValueRef *ref, uint64_t offset,
                          size_t count, GString *out, uint64_t *size)
 {
-        const SourceValue *value;
-        ValueSpace space;
-        int r;
-
-        if (decoded && decoded->text) {
-                *size = decoded->size;
-                append_part(decoded->text, decoded->size, offset, count, out);
-                return 0;
-        }
-        r = map_value(map, &value);
-        if (r < 0)
-                return r;
-        space = variables_space(value);
-        *size = value_text(&space, ref, offset, count, out);
+        if (!decoded || !decoded->text)
+                return map_text(map, ref, offset, count, out, size);
+        *size = decoded->size;
+        append_part(decoded->text, decoded->size, offset, count, out);
         return 0;
 }
 
@@ -401,8 +391,7 @@ static int member_content(Catalog *catalog, const Place *place, uint64_t key, ui
 
                 ref = g_array_index(members, Decoded, key - 1).ref;
         }
-        *size = value_text(&space, &ref, offset, count, out);
-        return 0;
+        return map_text(place->map, &ref, offset, count, out, size);
 }
 
 /* A map's directory */

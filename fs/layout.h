@@ -5,8 +5,9 @@
 /*
  * Which entries each kind of directory has: the one table of the tree.
  *
- * Lookup, listing and attributes all go through it. A directory is a Place; its entries have a key, a
- * number above 0 that is the entry's for as long as the directory is, and is where a listing goes on.
+ * Lookup, listing and attributes all go through it. A directory is a Place; its entries have a key,
+ * a number above 0 that is the entry's for as long as the directory is, and is where a listing goes
+ * on.
  */
 
 #include "catalog.h"
@@ -72,8 +73,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Entry, entry_clear)
 /* Takes what it needs out of @entry. Returns false to stop. */
 typedef bool (*LayoutFunc)(Entry *entry, void *data);
 
-/* Calls @func for the entries of @place whose keys are above @after, in the order of keys. 0 or -errno;
- * -ENOENT: what the directory is of has gone. Entries that vanish meanwhile are left out. */
+/* Calls @func for the entries of @place whose keys are above @after, in the order of keys. 0 or
+ * -errno; -ENOENT: what the directory is of has gone. Entries that vanish meanwhile are left out.
+ */
 int layout_list(Catalog *catalog, const Place *place, uint64_t after, LayoutFunc func, void *data);
 
 /* The entry @name; the name in *@out is @name. 0 or -errno. */

@@ -66,7 +66,8 @@ static void print_help(void)
         printf("Usage: bpfmetafs SOURCE MOUNTPOINT [-o OPTIONS] [-s] [-f] [-d]\n"
                "\n"
                "Shows the BPF programs of SOURCE, their metadata and their maps as files.\n"
-               "SOURCE is bpf (or none, kernel, bpfmetafs) for the running kernel, or else the path\n"
+               "SOURCE is bpf (or none, kernel, bpfmetafs) for the running kernel, or else the "
+               "path\n"
                "of a BPF object file.\n"
                "\n"
                "  -o OPTIONS  mount options, separated by commas\n"
@@ -157,6 +158,10 @@ static bool check_mountpoint(const char *path)
                 say("there is no /dev/fuse: load the kernel's fuse module (modprobe fuse)");
                 return false;
         }
+        if (access("/dev/fuse", R_OK | W_OK) < 0) {
+                say("/dev/fuse may not be opened by this user: %s", g_strerror(errno));
+                return false;
+        }
         return true;
 }
 
@@ -209,7 +214,7 @@ static int open_source(const char *spec, Source **out)
         if (kernel_source_new(out, &error) < 0) {
                 say("%s", error->message);
                 return g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_PERM) ? EXIT_USAGE
-                                                                                : EXIT_SYSTEM;
+                                                                               : EXIT_SYSTEM;
         }
         return EXIT_OK;
 }
@@ -321,8 +326,8 @@ static int run(const Arguments *arguments, Ready *ready)
         return status;
 }
 
-/* The daemon does all the work from the start, so that what it says reaches the terminal. The parent
- * waits for its word, or for its end. */
+/* The daemon does all the work from the start, so that what it says reaches the terminal. The
+ * parent waits for its word, or for its end. */
 static int run_in_background(const Arguments *arguments)
 {
         int fds[2], status;

@@ -171,15 +171,15 @@ static int open_elf(Reader *reader)
         return 0;
 }
 
-/* Unfolds a compressed section, within the limit. The loader sees allocated sections as they are in
- * the file, and ELF forbids that they be compressed. */
+/* Unfolds a compressed section, within the limit. Those that a loader allocates must not be
+ * compressed. */
 static bool decompress(Reader *reader, Elf_Scn *scn, const GElf_Shdr *header)
 {
         GElf_Chdr compressed;
 
-        if (!(header->sh_flags & SHF_COMPRESSED) || header->sh_flags & SHF_ALLOC)
+        if (!(header->sh_flags & SHF_COMPRESSED))
                 return true;
-        if (!gelf_getchdr(scn, &compressed) ||
+        if (header->sh_flags & SHF_ALLOC || !gelf_getchdr(scn, &compressed) ||
             compressed.ch_size > OBJECT_MAX_FILE - reader->unfolded)
                 return false;
         if (elf_compress(scn, 0, 0) < 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * FUSE low-level operations. Each is a few lines: the tree does the work and returns an errno, and the
- * operation replies once. No handles exist: open and opendir are answered ENOSYS, after which the
- * kernel does not ask again, and keeps what it has cached.
+ * FUSE low-level operations. Each is a few lines: the tree does the work and returns an errno, and
+ * the operation replies once. No handles exist: open and opendir are answered ENOSYS, after which
+ * the kernel does not ask again, and keeps what it has cached.
  */
 
 #include "ops.h"
@@ -138,9 +138,8 @@ static bool add_entry(Buffer *buffer, const char *name, off_t offset,
         size_t room = buffer->size - buffer->used, n;
         char *at = buffer->bytes + buffer->used;
 
-        n = buffer->inodes
-                    ? fuse_add_direntry_plus(buffer->req, at, room, name, param, offset)
-                    : fuse_add_direntry(buffer->req, at, room, name, &param->attr, offset);
+        n = buffer->inodes ? fuse_add_direntry_plus(buffer->req, at, room, name, param, offset)
+                           : fuse_add_direntry(buffer->req, at, room, name, &param->attr, offset);
         if (n > room)
                 return false;
         buffer->used += n;
@@ -340,8 +339,8 @@ static bool mount_session(Ops *ops, const OpsMount *mount, GError **error)
                 return false;
         }
         if (fuse_set_signal_handlers(ops->session) < 0) {
-                g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
-                            "cannot handle signals: %s", g_strerror(errno));
+                g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "cannot handle signals: %s",
+                            g_strerror(errno));
                 return false;
         }
         ops->handles_signals = true;

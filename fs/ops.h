@@ -19,12 +19,12 @@ typedef struct Ops Ops;
 typedef void (*OpsReadyFunc)(void *data);
 
 typedef struct OpsMount {
-        const char *program;    /* argv[0], for libfuse's messages */
-        const char *source;     /* what findmnt shows as the source */
+        const char *program; /* argv[0], for libfuse's messages */
+        const char *source;  /* what findmnt shows as the source */
         const char *mountpoint;
-        const char *options;    /* for mount(2), comma-separated words */
+        const char *options; /* for mount(2), comma-separated words */
         bool allow_other;
-        bool debug;             /* libfuse prints each request on stderr */
+        bool debug; /* libfuse prints each request on stderr */
 } OpsMount;
 
 /* Makes a session and mounts it. @tree is borrowed. NULL: the sentence is in @error. */

@@ -5,8 +5,8 @@
 /*
  * What the tree is made from: programs, maps, their bytes and BTF, as plain snapshots.
  *
- * A source is the running kernel or an object file. All calls are read-only, hold no descriptor of a
- * BPF object after they return, and may be made from any thread, but not from two at once. They
+ * A source is the running kernel or an object file. All calls are read-only, hold no descriptor of
+ * a BPF object after they return, and may be made from any thread, but not from two at once. They
  * return 0 or -errno; -ENOENT means that the object is not there (any more), which is no failure.
  */
 
@@ -20,10 +20,10 @@
 
 /* What does not change in the life of a program and is needed to show its directory. */
 typedef struct SourceProg {
-        char *name;             /* owned; "" if it has none */
-        struct timespec mtime;  /* CLOCK_REALTIME: when it was loaded; an object file's own mtime */
-        uid_t uid;              /* who loaded it; an object file's owner */
-        uint32_t n_maps;        /* bound maps at the time of asking; may grow */
+        char *name;            /* owned; "" if it has none */
+        struct timespec mtime; /* CLOCK_REALTIME: when it was loaded; an object file's own mtime */
+        uid_t uid;             /* who loaded it; an object file's owner */
+        uint32_t n_maps;       /* bound maps at the time of asking; may grow */
 } SourceProg;
 
 /* What is needed to show a map's directory. Only frozen may change, once, from false to true. */
@@ -40,7 +40,7 @@ typedef struct SourceMap {
 
 /* The bytes of a global-data map and the BTF that types them. */
 typedef struct SourceValue {
-        uint8_t *bytes;  /* owned */
+        uint8_t *bytes; /* owned */
         size_t size;
         struct btf *btf; /* owned, or the source's until its next map_value() if btf_borrowed */
         bool btf_borrowed;
@@ -63,13 +63,15 @@ typedef struct SourceOps {
 
         int (*next_map)(Source *source, uint32_t after, uint32_t *id);
         int (*map)(Source *source, uint32_t id, SourceMap *out);
+        /* A key may be in both: in the first once it can't change any more. */
         int (*map_info)(Source *source, uint32_t id, bool changing, Info **out);
         /* Only for maps with global_data. -E2BIG: more than SOURCE_MAX_VALUE bytes, or
          * its BTF more than SOURCE_MAX_BTF. */
         int (*map_value)(Source *source, uint32_t id, SourceValue *out);
 } SourceOps;
 
-/* The largest value of a map and the largest BTF that are read: a request may cost 16 MiB in all. */
+/* The largest value of a map and the largest BTF that are read: a request may cost 16 MiB in all.
+ */
 #define SOURCE_MAX_VALUE (8u << 20)
 #define SOURCE_MAX_BTF (2u << 20)
 

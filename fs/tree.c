@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Nodes. An inode number is the serial number of a node in the upper bits, and in the lower ones the
- * key of a file in that directory, or 0 for the node itself. Serial numbers are never used again. */
+/* Nodes. An inode number is the serial number of a node in the upper bits, and in the lower ones
+ * the key of a file in that directory, or 0 for the node itself. Serial numbers are never used
+ * again. */
 
 #include "tree.h"
 
@@ -80,8 +81,8 @@ Tree *tree_new(Catalog *catalog, const TreeLook *look)
         pthread_mutex_init(&tree->lock, NULL);
         tree->catalog = catalog;
         tree->look = *look;
-        tree->nodes = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL,
-                                            (GDestroyNotify)node_free);
+        tree->nodes =
+                g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, (GDestroyNotify)node_free);
         tree->current = g_hash_table_new(place_hash, place_equal);
         tree->root = g_new0(Node, 1);
         tree->root->place.kind = PLACE_ROOT;
@@ -149,8 +150,7 @@ static struct stat attributes(const Tree *tree, uint64_t ino, const Place *place
         struct stat attr = {
                 .st_ino = ino,
                 .st_nlink = 1,
-                .st_uid = tree->look.has_uid ? tree->look.uid
-                                             : layout_owner(tree->catalog, place),
+                .st_uid = tree->look.has_uid ? tree->look.uid : layout_owner(tree->catalog, place),
                 .st_gid = tree->look.gid,
                 .st_size = size,
                 .st_blksize = 4096,
@@ -175,7 +175,8 @@ static bool same_object(const Place *a, const Place *b)
         return a->kind == b->kind && a->prog == b->prog && a->map == b->map && a->sub == b->sub;
 }
 
-/* The node that stands for @entry of @directory, or NULL if there is none that is still the same. */
+/* The node that stands for @entry of @directory, or NULL if there is none that is still the same.
+ */
 static Node *find_current(Tree *tree, const Node *directory, const Entry *entry)
 {
         Node key = { .parent = directory->serial, .key = entry->key };

@@ -5,9 +5,10 @@
 /*
  * Nodes: inode numbers, lookup counts, versions.
  *
- * Every inode is immutable: content, size and attributes are fixed when it is made; what has changed
- * is a new inode at the next lookup. A directory, and a file whose content changes, is a node. A file
- * whose content never changes is no node but a place in its directory's: its inode number says which.
+ * Every inode is immutable: content, size and attributes are fixed when it is made; what has
+ * changed is a new inode at the next lookup. A directory, and a file whose content changes, is a
+ * node. A file whose content never changes is no node but a place in its directory's: its inode
+ * number says which.
  *
  * Thread-safe: one lock is held inside each function, and not while anything is sent to the kernel.
  */
@@ -47,8 +48,8 @@ Tree *tree_new(Catalog *catalog, const TreeLook *look);
 void tree_free(Tree *tree);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Tree, tree_free)
 
-/* Looks up @name in the directory @parent. On success the kernel has one more lookup of the result's
- * inode, until tree_forget(). 0 or -errno. */
+/* Looks up @name in the directory @parent. On success the kernel has one more lookup of the
+ * result's inode, until tree_forget(). 0 or -errno. */
 int tree_lookup(Tree *tree, uint64_t parent, const char *name, TreeEntry *out);
 
 /* The kernel forgets @n lookups of @ino. */
@@ -57,12 +58,12 @@ void tree_forget(Tree *tree, uint64_t ino, uint64_t n);
 /* The attributes of @ino: they never change. */
 int tree_getattr(Tree *tree, uint64_t ino, struct stat *attr);
 
-/* Called for an entry of a listing. @next is where the listing goes on after it. Returns false if it
- * has no room; then the entry counts as not looked up, and the listing ends. */
+/* Called for an entry of a listing. @next is where the listing goes on after it. Returns false if
+ * it has no room; then the entry counts as not looked up, and the listing ends. */
 typedef bool (*TreeListFunc)(const char *name, uint64_t next, const TreeEntry *entry, void *data);
 
-/* Lists the directory from @after on, 0 for the start. If @lookup, each entry that @func took and that
- * is not known was looked up once. *@changes: the listing may be another one next time. */
+/* Lists the directory from @after on, 0 for the start. If @lookup, each entry that @func took and
+ * that is not known was looked up once. *@changes: the listing may be another one next time. */
 int tree_list(Tree *tree, uint64_t ino, uint64_t after, bool lookup, TreeListFunc func, void *data,
               bool *changes);
 
@@ -72,7 +73,8 @@ int tree_read(Tree *tree, uint64_t ino, uint64_t offset, size_t count, GString *
 /* An entry that the kernel may remember and that has to be forgotten. */
 typedef struct TreeGone {
         uint64_t parent; /* inode of the directory */
-        uint64_t child;  /* the entry's inode if it has gone for good; 0: it has to be looked up again */
+        uint64_t child;  /* the entry's inode if it has gone for good; 0: it has to be looked up
+                            again */
         char name[16];
 } TreeGone;
 

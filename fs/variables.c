@@ -95,8 +95,8 @@ static void keep_members(const ValueSpace *space, Decoded *decoded, DecodeBudget
                 for (uint32_t i = 0; i < decoded->n_members; i++) {
                         Decoded *member = &g_array_index(members, Decoded, i);
 
-                        decoded->members[i] = decoded_value(
-                                space, &member->ref, g_steal_pointer(&member->name), budget);
+                        decoded->members[i] = decoded_value(space, &member->ref,
+                                                            g_steal_pointer(&member->name), budget);
                 }
         }
 }
@@ -121,9 +121,8 @@ Decoded decoded_value(const ValueSpace *space, const ValueRef *ref, char *name,
 
 Variables *variables_new(const SourceValue *value, uint32_t datasec, DecodeBudget *budget)
 {
-        g_autoptr(GArray) found = value->btf
-                                          ? metadata_variables(value->btf, datasec)
-                                          : g_array_new(FALSE, FALSE, sizeof(MetadataVariable));
+        g_autoptr(GArray) found = value->btf ? metadata_variables(value->btf, datasec)
+                                             : g_array_new(FALSE, FALSE, sizeof(MetadataVariable));
         g_autoptr(Names) names = names_new(NULL);
         ValueSpace space = variables_space(value);
         DecodeBudget left = { budget->bytes, MIN(budget->values, VARIABLES_MAX_KEPT) };

@@ -6,8 +6,8 @@
  * The variables of one global-data map, decoded once and shared by all programs of the object.
  *
  * What cannot change and is small is kept as text, so that the BTF and the bytes can be dropped. Of
- * everything else only the place is kept, and the text is made again from the source when it is asked
- * for.
+ * everything else only the place is kept, and the text is made again from the source when it is
+ * asked for.
  */
 
 #include "source.h"
@@ -23,10 +23,11 @@
 
 /* A value: a variable or a member. */
 typedef struct Decoded {
-        char *name; /* its file name: in vars/, or in the directory of the struct. An element: NULL */
+        char *name; /* its file name: in vars/, or in the directory of the struct. An element: NULL
+                     */
         ValueRef ref;
-        char *text;    /* NULL if it is not kept */
-        uint64_t size; /* of the text in bytes, if it is kept */
+        char *text;              /* NULL if it is not kept */
+        uint64_t size;           /* of the text in bytes, if it is kept */
         struct Decoded *members; /* NULL if they are not kept */
         uint32_t n_members;
         bool directory;

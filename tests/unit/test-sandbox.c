@@ -432,7 +432,8 @@ static int try_read_process(World *world)
         struct iovec local = { .iov_base = &here, .iov_len = 1 };
         struct iovec remote = { .iov_base = (void *)world->dir, .iov_len = 1 };
 
-        return RESULT(syscall(SYS_process_vm_readv, world->victim, &local, 1, &remote, 1, 0));
+        return RESULT(syscall(SYS_process_vm_readv, world->victim, &local, 1UL, &remote,
+                              1UL, 0UL));
 }
 
 static int try_kill(World *world)
