@@ -20,7 +20,7 @@ struct Catalog {
         Source *source;
         GHashTable *progs;  /* by id */
         GHashTable *maps;   /* by id */
-        uint64_t memory;    /* bytes that may still be kept */
+        int64_t memory;     /* bytes that may still be kept; below 0: names took more */
         Watch *watch;       /* NULL: no events */
         GArray *gone_progs; /* see catalog_take_gone() */
         GArray *gone_maps;
@@ -30,6 +30,7 @@ struct Catalog {
         /* Bytes and BTF of the map that was read last. */
         SourceValue value;
         uint32_t value_map;
+        bool value_current; /* it was read for the request that is being served */
 
         /* The part of a long text that was made last: a reader comes back for what follows. */
         GString *text;
@@ -41,11 +42,18 @@ struct Catalog {
         /* Which program is bound to which maps, as the last look at all programs had it. */
         GHashTable *bound;   /* map id -> GArray of program ids */
         int64_t bound_until; /* g_get_monotonic_time() up to which it is good */
+        GArray *bound_new;   /* ids of programs that were loaded since */
 };
+
+/* What is the filesystem's own in the root. */
+static bool is_maps(const char *name)
+{
+        return strcmp(name, "maps") == 0;
+}
 
 static void name_table_init(NameTable *table, Source *source, bool progs)
 {
-        g_autoptr(Names) names = names_new(progs ? catalog_reserves : NULL);
+        g_autoptr(Names) names = names_new(progs ? is_maps : NULL);
         uint32_t id = 0;
 
         table->names = g_ptr_array_new_with_free_func(g_free);
@@ -88,10 +96,11 @@ Catalog *catalog_new(Source *source, uint64_t memory, Watch *watch)
         catalog->source = source;
         catalog->progs = g_hash_table_new(NULL, NULL);
         catalog->maps = g_hash_table_new(NULL, NULL);
-        catalog->memory = memory;
+        catalog->memory = MIN(memory, INT64_MAX);
         catalog->watch = watch;
         catalog->gone_progs = g_array_new(FALSE, FALSE, sizeof(uint32_t));
         catalog->gone_maps = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+        catalog->bound_new = g_array_new(FALSE, FALSE, sizeof(uint32_t));
         catalog->text = g_string_new(NULL);
         name_table_init(&catalog->prog_names, source, true);
         name_table_init(&catalog->map_names, source, false);
@@ -108,6 +117,7 @@ void catalog_free(Catalog *catalog)
         g_hash_table_unref(catalog->maps);
         g_array_unref(catalog->gone_progs);
         g_array_unref(catalog->gone_maps);
+        g_array_unref(catalog->bound_new);
         if (catalog->bound)
                 g_hash_table_unref(catalog->bound);
         g_free(catalog);
@@ -150,7 +160,7 @@ uint32_t catalog_map_named(Catalog *catalog, const char *name)
 
 bool catalog_take(Catalog *catalog, size_t bytes)
 {
-        if (bytes > catalog->memory)
+        if (bytes > 0 && (int64_t)bytes > catalog->memory)
                 return false;
         catalog->memory -= bytes;
         return true;
@@ -259,7 +269,8 @@ static void take_event(bool loaded, uint32_t id, void *data)
 
         if (!loaded && prog)
                 note_gone(prog);
-        catalog->bound_until = 0;
+        if (loaded && g_get_monotonic_time() < catalog->bound_until)
+                g_array_append_val(catalog->bound_new, id);
 }
 
 static void forget_all(Catalog *catalog)
@@ -300,6 +311,7 @@ static void compare(Catalog *catalog)
 
 void catalog_follow(Catalog *catalog)
 {
+        catalog->value_current = false;
         /* A program whose unload was lost may be listed for some microseconds more: after a
          * comparison there is another, until no record is missing. */
         for (int i = 0; i < MAX_COMPARISONS && catalog->watch; i++) {
@@ -336,18 +348,12 @@ static bool is_followed(const Catalog *catalog)
 
 int prog_check(Prog *prog)
 {
-        g_auto(SourceProg) facts = { 0 };
         Source *source = prog->catalog->source;
-        int r;
 
-        if (prog->gone)
-                return -ENOENT;
-        if (is_followed(prog->catalog))
-                return 0;
-        r = source->ops->prog(source, prog->id, &facts);
-        if (r == -ENOENT)
+        if (!prog->gone && !is_followed(prog->catalog) &&
+            !source_has(source, source->ops->next_prog, prog->id))
                 drop_prog(prog);
-        return r;
+        return prog->gone ? -ENOENT : 0;
 }
 
 int prog_info(Prog *prog, const Info **out)
@@ -370,23 +376,20 @@ static char *shared_name(char *name)
         return shared;
 }
 
-/* Adds the metadata of the map at @position that is not among the entries yet. */
-static int find_entries(Prog *prog, GArray *entries, uint32_t position)
+/* Adds the metadata of the map, unless it is among the entries already. The entries of a map follow
+ * each other; @first (Map -> index) says where. */
+static int find_entries(Prog *prog, GArray *entries, GHashTable *first, Map *map)
 {
-        Map *map = prog->maps[position];
         Variables *variables;
-        int r;
+        int r = map_variables(map, &variables);
 
-        r = map_variables(map, &variables);
-        if (r < 0 || !variables_have_metadata(variables))
+        if (r < 0 || !variables_have_metadata(variables) || g_hash_table_contains(first, map))
                 return r;
-        for (guint i = 0; i < entries->len; i++)
-                if (g_array_index(entries, ProgEntry, i).map == map)
-                        return 0;
         if (!map_is_metadata(map)) {
                 prog->unsettled = true;
                 return 0;
         }
+        g_hash_table_insert(first, map, GUINT_TO_POINTER(entries->len));
         for (uint32_t i = 0; i < variables->n; i++) {
                 ProgEntry entry = { .map = map, .variable = i };
 
@@ -396,28 +399,40 @@ static int find_entries(Prog *prog, GArray *entries, uint32_t position)
         return 0;
 }
 
+static char *name_entry(Names *names, const ProgEntry *entry)
+{
+        const Variables *variables = entry->map->variables;
+        const Variable *variable;
+
+        /* Its map could be read before and can't be now. */
+        if (!variables || entry->variable >= variables->n)
+                return g_ref_string_new_intern("");
+        variable = &variables->items[entry->variable];
+        return shared_name(names_give(names, variable->entry, variable->declared));
+}
+
 /* Names follow the order of the maps, which is not always that in which entries were found. */
-static void name_entries(Prog *prog)
+static void name_entries(Prog *prog, GHashTable *first)
 {
         g_autoptr(Names) names = names_new(catalog_reserves);
         bool settled = true;
 
         for (uint32_t m = 0; m < prog->facts.n_maps; m++) {
                 Map *map = prog->maps[m];
+                gpointer index;
 
                 if (!map_is_metadata(map) && map->variables &&
                     variables_have_metadata(map->variables))
                         settled = false;
-                for (uint32_t i = 0; i < prog->n_entries; i++) {
-                        ProgEntry *entry = &prog->entries[i];
-                        Variable *variable;
-
-                        if (entry->map != map)
-                                continue;
-                        variable = &map->variables->items[entry->variable];
-                        entry->name =
-                                shared_name(names_give(names, variable->entry, variable->declared));
-                        entry->settled = settled;
+                if (!g_hash_table_lookup_extended(first, map, NULL, &index))
+                        continue;
+                for (uint32_t i = GPOINTER_TO_UINT(index);
+                     i < prog->n_entries && prog->entries[i].map == map; i++) {
+                        /* A map that is bound twice has its entries once. */
+                        if (prog->entries[i].name)
+                                break;
+                        prog->entries[i].name = name_entry(names, &prog->entries[i]);
+                        prog->entries[i].settled = settled;
                 }
         }
 }
@@ -458,11 +473,48 @@ static int find_maps(Prog *prog)
         return 0;
 }
 
+/* Looks at all maps. A map that can't be read now is tried again at the next update; what is known
+ * of the others stands. On failure nothing has changed but that more maps may be known. */
+static int examine(Prog *prog)
+{
+        g_autoptr(GHashTable) first = g_hash_table_new(NULL, NULL);
+        g_autoptr(GArray) entries = g_array_new(FALSE, TRUE, sizeof(ProgEntry));
+        bool whole = true;
+        int r = find_maps(prog);
+
+        if (r < 0)
+                return r;
+        for (uint32_t i = 0; i < prog->n_entries; i++) {
+                ProgEntry entry = { .map = prog->entries[i].map,
+                                    .variable = prog->entries[i].variable };
+
+                if (!g_hash_table_contains(first, entry.map))
+                        g_hash_table_insert(first, entry.map, GUINT_TO_POINTER(i));
+                g_array_append_val(entries, entry);
+        }
+        prog->unsettled = false;
+        for (uint32_t i = 0; i < prog->facts.n_maps; i++) {
+                r = map_update(prog->maps[i]);
+                if (r == 0)
+                        r = find_entries(prog, entries, first, prog->maps[i]);
+                if (r == -ENOENT)
+                        return r;
+                whole = whole && r == 0;
+        }
+        clear_names(prog);
+        g_free(prog->entries);
+        prog->n_entries = entries->len;
+        prog->entries = (ProgEntry *)g_array_free(g_steal_pointer(&entries), FALSE);
+        name_entries(prog, first);
+        name_links(prog);
+        prog->examined = whole;
+        return 0;
+}
+
 int prog_update(Prog *prog)
 {
         g_auto(SourceProg) facts = { 0 };
         Source *source = prog->catalog->source;
-        GArray *entries;
         int r;
 
         if (prog->gone)
@@ -475,24 +527,7 @@ int prog_update(Prog *prog)
         if (r < 0 || (facts.n_maps == prog->facts.n_maps && prog->examined && !prog->unsettled))
                 return r;
 
-        prog->examined = false;
-        clear_names(prog);
-        r = find_maps(prog);
-        entries = g_array_new(FALSE, TRUE, sizeof(ProgEntry));
-        g_array_append_vals(entries, prog->entries, prog->n_entries);
-        prog->unsettled = false;
-        for (uint32_t i = 0; i < prog->facts.n_maps && r == 0; i++) {
-                r = map_update(prog->maps[i]);
-                if (r == 0)
-                        r = find_entries(prog, entries, i);
-        }
-        g_free(prog->entries);
-        prog->n_entries = entries->len;
-        prog->entries = (ProgEntry *)g_array_free(entries, FALSE);
-        name_entries(prog);
-        name_links(prog);
-        prog->examined = r == 0;
-        return r;
+        return examine(prog);
 }
 
 /* Maps */
@@ -580,9 +615,12 @@ bool map_is_guarded(const Map *map)
 
 int map_check(Map *map)
 {
-        if (map->gone)
-                return -ENOENT;
-        return map_is_guarded(map) ? 0 : map_refresh(map);
+        Source *source = map->catalog->source;
+
+        if (!map->gone && !map_is_guarded(map) &&
+            !source_has(source, source->ops->next_map, map->id))
+                drop_map(map);
+        return map->gone ? -ENOENT : 0;
 }
 
 int map_update(Map *map)
@@ -625,10 +663,12 @@ int map_value(Map *map, const SourceValue **out)
         Catalog *catalog = map->catalog;
         int r = 0;
 
-        if (catalog->value_map != map->id || !map_is_fixed(map) || !catalog->value.btf) {
+        if (catalog->value_map != map->id || !catalog->value.btf ||
+            (!map_is_fixed(map) && !catalog->value_current)) {
                 source_value_clear(&catalog->value);
                 r = catalog->source->ops->map_value(catalog->source, map->id, &catalog->value);
                 catalog->value_map = map->id;
+                catalog->value_current = true;
         }
         *out = &catalog->value;
         return r;
@@ -694,13 +734,14 @@ int map_variables(Map *map, Variables **out)
                 return 0;
         if (map->facts.global_data)
                 r = map_value(map, &value);
-        /* What is too large to be looked into, or not for us to read, has no variables to show. */
-        if (r == -E2BIG || r == -EPERM)
+        /* What can't be looked into has no variables to show: it is too large (E2BIG), not for us
+         * to read (EPERM), or has BTF that libbpf does not know (EINVAL). */
+        if (r == -E2BIG || r == -EPERM || r == -EINVAL)
                 value = &nothing;
         else if (r < 0)
                 return r;
         if (map_is_fixed(map))
-                budget.bytes = map->catalog->memory;
+                budget.bytes = MAX(map->catalog->memory, 0);
         map->variables = variables_new(value, map->facts.datasec, &budget);
         map->catalog->memory -= map->variables->bytes;
         *out = map->variables;
@@ -733,9 +774,21 @@ static int scan_prog(Catalog *catalog, uint32_t id)
         return 0;
 }
 
+/* Asks the programs that were loaded since the last look at all. */
+static int scan_new(Catalog *catalog)
+{
+        int r = 0;
+
+        for (guint i = 0; i < catalog->bound_new->len && r == 0; i++)
+                r = scan_prog(catalog, g_array_index(catalog->bound_new, uint32_t, i));
+        g_array_set_size(catalog->bound_new, 0);
+        return r;
+}
+
 /* A map does not know its programs: all programs are asked for their maps. Who lists progs/ of
- * every map would pay for programs times maps; so the answer is used again for a time in proportion
- * to what it cost, which is a fraction of a millisecond on a small host and some on a large one. */
+ * every map would pay for programs times maps; so with events the answer is used again for a time
+ * in proportion to what it cost, which is a fraction of a millisecond on a small host and some on a
+ * large one. In that time a bind to a program that was loaded before goes unnoticed. */
 static int scan_bound(Catalog *catalog)
 {
         int64_t start = g_get_monotonic_time();
@@ -743,7 +796,8 @@ static int scan_bound(Catalog *catalog)
         int r;
 
         if (start < catalog->bound_until)
-                return 0;
+                return scan_new(catalog);
+        g_array_set_size(catalog->bound_new, 0);
         if (catalog->bound)
                 g_hash_table_unref(catalog->bound);
         catalog->bound = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_array_unref);
@@ -754,7 +808,8 @@ static int scan_bound(Catalog *catalog)
         }
         if (r != -ENOENT)
                 return r;
-        catalog->bound_until = start + (g_get_monotonic_time() - start) * (BOUND_REUSE + 1);
+        if (catalog->watch)
+                catalog->bound_until = start + (g_get_monotonic_time() - start) * (BOUND_REUSE + 1);
         return 0;
 }
 
@@ -766,8 +821,12 @@ int catalog_map_progs(Catalog *catalog, uint32_t id, GArray *ids)
         if (r < 0)
                 return r;
         progs = g_hash_table_lookup(catalog->bound, GUINT_TO_POINTER(id));
-        if (progs)
-                g_array_append_vals(ids, progs->data, progs->len);
+        for (guint i = 0; progs && i < progs->len; i++) {
+                uint32_t prog = g_array_index(progs, uint32_t, i);
+
+                if (source_has(catalog->source, catalog->source->ops->next_prog, prog))
+                        g_array_append_val(ids, prog);
+        }
         return 0;
 }
 

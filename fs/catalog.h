@@ -69,8 +69,8 @@ bool catalog_has_events(Catalog *catalog);
 /* From now on they are not, and all programs that are known count as gone. */
 void catalog_stop_events(Catalog *catalog);
 
-/* Takes up the events that there are. To be called before anything is said that depends on which
- * programs there are. Costs next to nothing if there are none. */
+/* Begins a request: takes up the events that there are. To be called before anything is said that
+ * depends on which programs there are. Costs next to nothing if there are none. */
 void catalog_follow(Catalog *catalog);
 
 /* What the kernel may remember and must forget: programs that have gone, and maps that nothing is
@@ -113,7 +113,8 @@ bool map_is_fixed(const Map *map);
 bool map_is_guarded(const Map *map);
 /* Its variables, borrowed from @map; empty if it is no global-data map. */
 int map_variables(Map *map, Variables **out);
-/* Its bytes and BTF, borrowed until the next call to any function of this module. */
+/* Its bytes and BTF as they are now, borrowed until map_value() is called for another map or
+ * another request begins. Within a request they stay the same. */
 int map_value(Map *map, const SourceValue **out);
 
 /* At most @count bytes from @offset on of the text of the value at @ref are appended to @out, which

@@ -1,41 +1,44 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* An info directory as one block: the table of keys, then the texts. */
+/* An info directory as one block: the keys, the offsets of the texts, the texts. */
 
 #include "info.h"
 
 #include <string.h>
 
-typedef struct Item {
-        const char *key;
-        uint32_t text; /* offset from the start of the block */
-} Item;
-
 struct Info {
         uint32_t n;
-        Item items[];
+        const char *keys[]; /* n of them; then n offsets, uint32_t, and the texts */
 };
 
 struct InfoBuilder {
-        GArray *items; /* text: offset into texts */
+        GPtrArray *keys;
+        GArray *offsets; /* uint32_t: where each text starts */
         GString *texts;
 };
+
+static const uint32_t *offsets(const Info *info)
+{
+        return (const uint32_t *)&info->keys[info->n];
+}
 
 InfoBuilder *info_builder_new(void)
 {
         InfoBuilder *builder = g_new(InfoBuilder, 1);
 
-        builder->items = g_array_new(FALSE, FALSE, sizeof(Item));
+        builder->keys = g_ptr_array_new();
+        builder->offsets = g_array_new(FALSE, FALSE, sizeof(uint32_t));
         builder->texts = g_string_new(NULL);
         return builder;
 }
 
 void info_builder_add(InfoBuilder *builder, const char *key, const char *format, ...)
 {
-        Item item = { .key = key, .text = builder->texts->len };
+        uint32_t offset = builder->texts->len;
         va_list args;
 
-        g_array_append_val(builder->items, item);
+        g_ptr_array_add(builder->keys, (gpointer)key);
+        g_array_append_val(builder->offsets, offset);
         va_start(args, format);
         g_string_append_vprintf(builder->texts, format, args);
         va_end(args);
@@ -44,17 +47,18 @@ void info_builder_add(InfoBuilder *builder, const char *key, const char *format,
 
 Info *info_builder_end(InfoBuilder *builder)
 {
-        size_t table = sizeof(Info) + builder->items->len * sizeof(Item);
-        Info *info = g_malloc(table + builder->texts->len);
+        uint32_t n = builder->keys->len;
+        size_t keys = n * sizeof(char *), table = n * sizeof(uint32_t);
+        Info *info = g_malloc(sizeof(Info) + keys + table + builder->texts->len);
 
-        info->n = builder->items->len;
-        for (uint32_t i = 0; i < info->n; i++) {
-                info->items[i] = g_array_index(builder->items, Item, i);
-                info->items[i].text += table;
+        info->n = n;
+        if (n > 0) {
+                memcpy(info->keys, builder->keys->pdata, keys);
+                memcpy((char *)info->keys + keys, builder->offsets->data, table);
+                memcpy((char *)info->keys + keys + table, builder->texts->str, builder->texts->len);
         }
-        if (builder->texts->len > 0)
-                memcpy((char *)info + table, builder->texts->str, builder->texts->len);
-        g_array_free(builder->items, TRUE);
+        g_ptr_array_free(builder->keys, TRUE);
+        g_array_free(builder->offsets, TRUE);
         g_string_free(builder->texts, TRUE);
         g_free(builder);
         return info;
@@ -73,17 +77,17 @@ uint32_t info_n(const Info *info)
 bool info_has(const Info *info, const char *key)
 {
         for (uint32_t i = 0; i < info->n; i++)
-                if (strcmp(info->items[i].key, key) == 0)
+                if (strcmp(info->keys[i], key) == 0)
                         return true;
         return false;
 }
 
 const char *info_key(const Info *info, uint32_t index)
 {
-        return info->items[index].key;
+        return info->keys[index];
 }
 
 const char *info_text(const Info *info, uint32_t index)
 {
-        return (const char *)info + info->items[index].text;
+        return (const char *)(offsets(info) + info->n) + offsets(info)[index];
 }

@@ -36,7 +36,8 @@ typedef struct KernelSource {
         /* The BTF that was parsed last: the maps of an object follow each other and share it. */
         struct btf *btf;
         uint32_t btf_id;
-        int64_t at_boot; /* CLOCK_REALTIME at boot, in nanoseconds */
+        int64_t at_boot;    /* CLOCK_REALTIME at boot, in nanoseconds */
+        GHashTable *arrays; /* id -> MapFacts of program arrays that were opened just now */
 } KernelSource;
 
 /* True if the kernel filled in @member: an older one knows a shorter structure. */
@@ -73,14 +74,6 @@ static int prog_info_by_id(uint32_t id, struct bpf_prog_info *info, uint32_t *le
         memset(info, 0, sizeof(*info));
         *len = sizeof(*info);
         *fd = open_prog(id);
-        return *fd < 0 ? *fd : get_info(*fd, info, len);
-}
-
-static int map_info_by_id(uint32_t id, struct bpf_map_info *info, uint32_t *len, int *fd)
-{
-        memset(info, 0, sizeof(*info));
-        *len = sizeof(*info);
-        *fd = open_map(id);
         return *fd < 0 ? *fd : get_info(*fd, info, len);
 }
 
@@ -123,6 +116,63 @@ static bool fdinfo_get(const FdInfo *info, const char *key, uint64_t *value)
 static int64_t nanoseconds(struct timespec time)
 {
         return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+/* What one look at a map has shown. */
+typedef struct MapFacts {
+        struct bpf_map_info info;
+        FdInfo fdinfo; /* empty if it was not asked for */
+        int64_t time;  /* g_get_monotonic_time() */
+} MapFacts;
+
+/* How long in microseconds a program array is not opened again. Whenever its last user reference
+ * goes, and ours is one, the kernel schedules work to clear it (prog_array_map_clear(),
+ * kernel/bpf/arraymap.c), and takes a reference for that work; when the work is pending already,
+ * nobody gives that reference back, and the map would stay for ever. */
+#define ARRAY_REST 100000
+
+static gboolean has_rested(gpointer id, gpointer value, gpointer now)
+{
+        const MapFacts *facts = value;
+
+        return *(const int64_t *)now - facts->time > ARRAY_REST;
+}
+
+static bool is_global_data(const struct bpf_map_info *info)
+{
+        return info->type == BPF_MAP_TYPE_ARRAY && info->max_entries == 1 && info->btf_id != 0 &&
+               info->btf_value_type_id != 0;
+}
+
+/* Reading fdinfo costs more than all the rest: it is read if @fdinfo, or if whether the map is
+ * frozen matters, or if this may be the only look for a while. */
+static int look_at_map(KernelSource *kernel, uint32_t id, bool fdinfo, MapFacts *out)
+{
+        int64_t now = g_get_monotonic_time();
+        const MapFacts *recent;
+        autoclose int fd = -1;
+        uint32_t len = sizeof(out->info);
+        int r;
+
+        g_hash_table_foreach_remove(kernel->arrays, has_rested, &now);
+        recent = g_hash_table_lookup(kernel->arrays, GUINT_TO_POINTER(id));
+        if (recent) {
+                *out = *recent;
+                return source_has(&kernel->source, kernel->source.ops->next_map, id) ? 0 : -ENOENT;
+        }
+        memset(&out->info, 0, sizeof(out->info));
+        out->fdinfo.text[0] = '\0';
+        out->time = now;
+        fd = open_map(id);
+        r = fd < 0 ? fd : get_info(fd, &out->info, &len);
+        if (r < 0)
+                return r;
+        if (fdinfo || is_global_data(&out->info) || out->info.type == BPF_MAP_TYPE_PROG_ARRAY)
+                fdinfo_read(&out->fdinfo, fd);
+        if (out->info.type == BPF_MAP_TYPE_PROG_ARRAY)
+                g_hash_table_insert(kernel->arrays, GUINT_TO_POINTER(id),
+                                    g_memdup2(out, sizeof(*out)));
+        return 0;
 }
 
 /* load_time counts from boot, suspended time included (bpf_prog_load(), kernel/bpf/syscall.c). When
@@ -330,38 +380,32 @@ static int prog_info(Source *source, uint32_t id, bool changing, Info **out)
 
 static int map(Source *source, uint32_t id, SourceMap *out)
 {
-        struct bpf_map_info info;
-        autoclose int fd = -1;
+        KernelSource *kernel = (KernelSource *)source;
         uint64_t frozen = 0;
-        uint32_t len;
-        FdInfo fdinfo;
-        int r = map_info_by_id(id, &info, &len, &fd);
+        MapFacts facts;
+        const struct bpf_map_info *info = &facts.info;
+        int r = look_at_map(kernel, id, false, &facts);
 
         if (r < 0)
                 return r;
         *out = (SourceMap){
-                .name = g_strndup(info.name, sizeof(info.name)),
-                .value_size = info.value_size,
-                .btf_id = info.btf_id,
-                .datasec = info.btf_value_type_id,
-                .global_data = info.type == BPF_MAP_TYPE_ARRAY && info.max_entries == 1 &&
-                               info.btf_id != 0 && info.btf_value_type_id != 0,
-                .rdonly_prog = (info.map_flags & BPF_F_RDONLY_PROG) != 0,
-                .gets_owner = info.type == BPF_MAP_TYPE_PROG_ARRAY,
+                .name = g_strndup(info->name, sizeof(info->name)),
+                .value_size = info->value_size,
+                .btf_id = info->btf_id,
+                .datasec = info->btf_value_type_id,
+                .global_data = is_global_data(info),
+                .rdonly_prog = (info->map_flags & BPF_F_RDONLY_PROG) != 0,
+                .gets_owner = info->type == BPF_MAP_TYPE_PROG_ARRAY,
         };
-        /* Reading fdinfo costs more than all the rest. */
-        if (out->global_data) {
-                fdinfo_read(&fdinfo, fd);
-                out->frozen = fdinfo_get(&fdinfo, "frozen", &frozen) && frozen != 0;
-        }
+        out->frozen = fdinfo_get(&facts.fdinfo, "frozen", &frozen) && frozen != 0;
         return 0;
 }
 
-static void add_fixed_map(InfoBuilder *builder, const struct bpf_map_info *info, int fd)
+static void add_fixed_map(InfoBuilder *builder, const MapFacts *facts)
 {
+        const struct bpf_map_info *info = &facts->info;
         const char *type = libbpf_bpf_map_type_str(info->type);
         uint64_t value;
-        FdInfo fdinfo;
 
         info_builder_add(builder, "id", "%u", info->id);
         if (type)
@@ -379,47 +423,42 @@ static void add_fixed_map(InfoBuilder *builder, const struct bpf_map_info *info,
                 info_builder_add(builder, "btf_id", "%u", info->btf_id);
         /* An array's memory is allocated with it, and what is frozen stays so: then these do not
          * change any more, and hide what add_changing_map() has. */
-        fdinfo_read(&fdinfo, fd);
-        if (info->type == BPF_MAP_TYPE_ARRAY && fdinfo_get(&fdinfo, "memlock", &value))
+        if (info->type == BPF_MAP_TYPE_ARRAY && fdinfo_get(&facts->fdinfo, "memlock", &value))
                 info_builder_add(builder, "bytes_memlock", "%" G_GUINT64_FORMAT, value);
-        if (fdinfo_get(&fdinfo, "frozen", &value) && value != 0)
+        if (fdinfo_get(&facts->fdinfo, "frozen", &value) && value != 0)
                 info_builder_add(builder, "frozen", "%" G_GUINT64_FORMAT, value);
 }
 
-static void add_changing_map(InfoBuilder *builder, const struct bpf_map_info *info, int fd)
+static void add_changing_map(InfoBuilder *builder, const MapFacts *facts)
 {
         uint64_t value;
-        FdInfo fdinfo;
 
-        fdinfo_read(&fdinfo, fd);
-        if (fdinfo_get(&fdinfo, "memlock", &value))
+        if (fdinfo_get(&facts->fdinfo, "memlock", &value))
                 info_builder_add(builder, "bytes_memlock", "%" G_GUINT64_FORMAT, value);
-        if (fdinfo_get(&fdinfo, "frozen", &value))
+        if (fdinfo_get(&facts->fdinfo, "frozen", &value))
                 info_builder_add(builder, "frozen", "%" G_GUINT64_FORMAT, value);
         /* A program array belongs to the first program that uses it. */
-        if (info->type != BPF_MAP_TYPE_PROG_ARRAY)
+        if (facts->info.type != BPF_MAP_TYPE_PROG_ARRAY)
                 return;
-        if (fdinfo_get(&fdinfo, "owner_prog_type", &value))
+        if (fdinfo_get(&facts->fdinfo, "owner_prog_type", &value))
                 add_prog_type(builder, "owner_prog_type", value);
-        if (fdinfo_get(&fdinfo, "owner_jited", &value))
+        if (fdinfo_get(&facts->fdinfo, "owner_jited", &value))
                 info_builder_add(builder, "owner_jited", "%s", value ? "true" : "false");
 }
 
 static int map_info(Source *source, uint32_t id, bool changing, Info **out)
 {
-        struct bpf_map_info info;
-        autoclose int fd = -1;
         InfoBuilder *builder;
-        uint32_t len;
-        int r = map_info_by_id(id, &info, &len, &fd);
+        MapFacts facts;
+        int r = look_at_map((KernelSource *)source, id, true, &facts);
 
         if (r < 0)
                 return r;
         builder = info_builder_new();
         if (changing)
-                add_changing_map(builder, &info, fd);
+                add_changing_map(builder, &facts);
         else
-                add_fixed_map(builder, &info, fd);
+                add_fixed_map(builder, &facts);
         *out = info_builder_end(builder);
         return 0;
 }
@@ -453,10 +492,10 @@ static int map_value(Source *source, uint32_t id, SourceValue *out)
                 .btf_borrowed = true,
                 .big_endian = G_BYTE_ORDER == G_BIG_ENDIAN,
         };
-        struct bpf_map_info info;
-        autoclose int fd = -1;
-        uint32_t len, key = 0;
-        int r = map_info_by_id(id, &info, &len, &fd);
+        struct bpf_map_info info = { 0 };
+        uint32_t len = sizeof(info), key = 0;
+        autoclose int fd = open_map(id);
+        int r = fd < 0 ? fd : get_info(fd, &info, &len);
 
         if (r < 0)
                 return r;
@@ -481,6 +520,7 @@ static void kernel_free(Source *source)
 {
         KernelSource *kernel = (KernelSource *)source;
 
+        g_hash_table_unref(kernel->arrays);
         btf__free(kernel->btf);
         g_free(kernel);
 }
@@ -525,6 +565,7 @@ int kernel_source_new(Source **out, GError **error)
         }
         kernel = g_new0(KernelSource, 1);
         kernel->source.ops = &kernel_ops;
+        kernel->arrays = g_hash_table_new_full(NULL, NULL, NULL, g_free);
         clock_gettime(CLOCK_REALTIME, &kernel->source.time);
         kernel->source.uid = geteuid();
         *out = &kernel->source;

@@ -17,8 +17,13 @@ typedef struct Lister {
         uint64_t after;   /* only keys above it */
         LayoutFunc func;
         void *data;
+        int64_t deadline; /* g_get_monotonic_time(): then the rest is left to the next request */
+        bool given;       /* func was called */
         bool stopped;
 } Lister;
+
+/* How long in microseconds one request may go on listing. */
+#define LIST_TIME 10000
 
 /* Calls func for the entries that are wanted, in the order of keys. */
 typedef int (*ListFunc)(Lister *lister);
@@ -52,9 +57,12 @@ void entry_clear(Entry *entry)
         g_clear_pointer(&entry->content, g_bytes_unref);
 }
 
-/* True if the entry is asked for: what it is made of need not be fetched for others. */
-static bool wants(const Lister *lister, uint64_t key, const char *name)
+/* True if the entry is asked for: what it is made of need not be fetched for others. A listing that
+ * takes too long ends here, but not before it has got any further. */
+static bool wants(Lister *lister, uint64_t key, const char *name)
 {
+        if (lister->given && g_get_monotonic_time() > lister->deadline)
+                lister->stopped = true;
         return !lister->stopped && key > lister->after &&
                (!lister->want || strcmp(lister->want, name) == 0);
 }
@@ -62,6 +70,7 @@ static bool wants(const Lister *lister, uint64_t key, const char *name)
 /* Takes @entry. */
 static void give(Lister *lister, Entry *entry)
 {
+        lister->given = true;
         if (!lister->func(entry, lister->data) || lister->want)
                 lister->stopped = true;
         entry_clear(entry);
@@ -228,10 +237,15 @@ static void give_value(Lister *lister, uint64_t key, const char *name, Variables
                                                       : value_text(&space, ref, 0, 0, NULL);
         } else {
                 GString *text = g_string_new(NULL);
+                uint64_t size = value_text(&space, ref, 0, LAYOUT_MAX_CHANGING, text);
 
                 entry.type = ENTRY_CHANGING_FILE;
                 entry.fixed = false;
-                value_text(&space, ref, 0, SIZE_MAX, text);
+                if (size > LAYOUT_MAX_CHANGING)
+                        g_string_printf(text,
+                                        "(cannot be shown: %" G_GUINT64_FORMAT
+                                        " bytes of a value that may change)\n",
+                                        size);
                 entry.content = g_string_free_to_bytes(text);
         }
         give(lister, &entry);
@@ -273,6 +287,7 @@ static int give_variable(Lister *lister, uint64_t key, const char *name, Map *ma
         here.place = &place;
         give_value(&here, key, name, variables, decoded, value, &decoded->ref, fixed);
         lister->stopped = here.stopped;
+        lister->given = here.given;
         return 0;
 }
 
@@ -533,13 +548,14 @@ static int list_prog(Lister *lister)
                 const ProgEntry *entry = &prog->entries[i];
                 Variables *variables;
 
-                if (!wants(lister, PROG_METADATA + i + 1, entry->name))
+                if (!*entry->name || !wants(lister, PROG_METADATA + i + 1, entry->name))
                         continue;
                 r = map_variables(entry->map, &variables);
-                if (r == 0)
+                if (r == 0 && entry->variable < variables->n)
                         r = give_variable(lister, PROG_METADATA + i + 1, entry->name, entry->map,
                                           variables, entry->variable, entry->settled);
-                if (r < 0)
+                /* What one map does not give hides nothing of the others. */
+                if (r == -ENOENT || (r < 0 && lister->want))
                         return r;
         }
         return 0;
@@ -559,6 +575,8 @@ static int prog_content(Catalog *catalog, const Place *place, uint64_t key, uint
         r = map_variables(entry->map, &variables);
         if (r < 0)
                 return r;
+        if (entry->variable >= variables->n)
+                return -ENOENT;
         decoded = &variables->items[entry->variable].value;
         return value_content(entry->map, decoded, &decoded->ref, offset, count, out, size);
 }
@@ -591,6 +609,12 @@ static int list_prog_maps(Lister *lister)
 }
 
 /* maps/ and the root */
+
+/* True if programs can't go without our being told. */
+static bool is_followed(Catalog *catalog)
+{
+        return catalog_source(catalog)->named || catalog_has_events(catalog);
+}
 
 /* Calls @give_one for each id of the source above lister->after, or for the one that is wanted. */
 static int list_ids(Lister *lister, uint64_t after,
@@ -641,7 +665,7 @@ static int list_maps(Lister *lister)
 
 static int give_prog(Lister *lister, uint32_t id)
 {
-        Entry entry = { .key = LAYOUT_PROG_KEY(id), .type = ENTRY_DIRECTORY, .fixed = true };
+        Entry entry = { .key = LAYOUT_PROG_KEY(id), .type = ENTRY_DIRECTORY };
         g_autoptr(Prog) prog = NULL;
         char number[16];
         int r = catalog_prog(lister->catalog, id, &prog);
@@ -649,6 +673,7 @@ static int give_prog(Lister *lister, uint32_t id)
         if (r < 0)
                 return r;
         entry.name = prog_file_name(lister->catalog, id, number);
+        entry.fixed = is_followed(lister->catalog);
         entry.place = place_new(PLACE_PROG, prog, NULL);
         give(lister, &entry);
         return 0;
@@ -701,6 +726,7 @@ int layout_list(Catalog *catalog, const Place *place, uint64_t after, LayoutFunc
                 .after = after,
                 .func = func,
                 .data = data,
+                .deadline = g_get_monotonic_time() + LIST_TIME,
         };
         int r;
 
@@ -784,6 +810,6 @@ bool layout_is_followed(Catalog *catalog, const Place *place)
         if (catalog_source(catalog)->named || place->kind == PLACE_ROOT)
                 return true;
         if (place->prog)
-                return catalog_has_events(catalog);
+                return is_followed(catalog);
         return place->map ? map_is_guarded(place->map) : true;
 }

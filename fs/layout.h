@@ -67,6 +67,9 @@ typedef struct Entry {
 
 #define LAYOUT_MAX_KEY (1u << 24)
 
+/* The longest text in bytes of a value that may change: each of its versions is kept as a whole. */
+#define LAYOUT_MAX_CHANGING (1u << 20)
+
 void entry_clear(Entry *entry);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Entry, entry_clear)
 

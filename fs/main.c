@@ -145,7 +145,7 @@ static bool check_mountpoint(const char *path)
 
         if (stat(path, &attr) < 0) {
                 say(errno == ENOTCONN
-                            ? "'%s' is a mount point whose daemon is gone: run umount '%s' first"
+                            ? "'%s' is a mount point whose daemon is gone: run umount -f '%s' first"
                             : "mount point '%s': %s",
                     path, errno == ENOTCONN ? path : g_strerror(errno));
                 return false;
@@ -154,6 +154,11 @@ static bool check_mountpoint(const char *path)
                 say("mount point '%s' is not a directory", path);
                 return false;
         }
+        return true;
+}
+
+static bool check_fuse(void)
+{
         if (access("/dev/fuse", F_OK) < 0) {
                 say("there is no /dev/fuse: load the kernel's fuse module (modprobe fuse)");
                 return false;
@@ -306,19 +311,29 @@ static int serve(const Arguments *arguments, Source *source, Ready *ready)
         }
         if (!set_nosymfollow(arguments))
                 return EXIT_MOUNT;
+        /* The directory in which it was started shall not be busy for it. */
+        if (chdir("/") < 0)
+                syslog(LOG_WARNING, "cannot change to /: %s", g_strerror(errno));
         return serve_inside(arguments, tree, watch, ops);
 }
 
-static int run(const Arguments *arguments, Ready *ready)
+static int run(Arguments *arguments, Ready *ready)
 {
+        g_autofree char *absolute = NULL;
         Source *source;
         int status;
 
         if (!check_mountpoint(arguments->mountpoint))
                 return EXIT_MOUNT;
+        absolute = g_canonicalize_filename(arguments->mountpoint, NULL);
+        arguments->mountpoint = absolute;
         status = open_source(arguments->source, &source);
         if (status != EXIT_OK)
                 return status;
+        if (!check_fuse()) {
+                source->ops->free(source);
+                return EXIT_MOUNT;
+        }
         openlog("bpfmetafs", LOG_PID | LOG_NDELAY | (ready->foreground ? LOG_PERROR : 0),
                 LOG_DAEMON);
         status = serve(arguments, source, ready);
@@ -328,7 +343,7 @@ static int run(const Arguments *arguments, Ready *ready)
 
 /* The daemon does all the work from the start, so that what it says reaches the terminal. The
  * parent waits for its word, or for its end. */
-static int run_in_background(const Arguments *arguments)
+static int run_in_background(Arguments *arguments)
 {
         int fds[2], status;
         char word;

@@ -11,16 +11,33 @@
 /* '~' and a number of 64 bits. */
 #define SUFFIX_CHARS (1 + 20)
 
+/* What is worked out once for a name, however many entries have it. */
+typedef struct Known {
+        char *escaped;
+        char *hash; /* of escaped; NULL until it is needed */
+} Known;
+
 struct Names {
         NamesReserved reserved;
+        GHashTable *known; /* name as the author wrote it -> Known */
         GHashTable *given; /* name -> guint64: the number to try next behind a '~' */
 };
+
+static void known_free(gpointer data)
+{
+        Known *known = data;
+
+        g_free(known->escaped);
+        g_free(known->hash);
+        g_free(known);
+}
 
 Names *names_new(NamesReserved reserved)
 {
         Names *names = g_new(Names, 1);
 
         names->reserved = reserved;
+        names->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, known_free);
         names->given = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
         return names;
 }
@@ -29,6 +46,7 @@ void names_free(Names *names)
 {
         if (!names)
                 return;
+        g_hash_table_unref(names->known);
         g_hash_table_unref(names->given);
         g_free(names);
 }
@@ -92,16 +110,29 @@ static size_t cut(const char *name, size_t room)
 }
 
 /* An escaped name and a suffix, shortened to what a file name can hold. */
-static char *fit(const char *name, const char *suffix)
+static char *fit(Known *known, const char *suffix)
 {
-        g_autofree char *hash = NULL;
         size_t suffix_len = strlen(suffix);
 
-        if (strlen(name) + suffix_len <= NAMES_MAX)
-                return g_strconcat(name, suffix, NULL);
-        hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, name, -1);
-        return g_strdup_printf("%.*s~%.16s%s", (int)cut(name, NAMES_MAX - HASH_CHARS - suffix_len),
-                               name, hash, suffix);
+        if (strlen(known->escaped) + suffix_len <= NAMES_MAX)
+                return g_strconcat(known->escaped, suffix, NULL);
+        if (!known->hash)
+                known->hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, known->escaped, -1);
+        return g_strdup_printf("%.*s~%.16s%s",
+                               (int)cut(known->escaped, NAMES_MAX - HASH_CHARS - suffix_len),
+                               known->escaped, known->hash, suffix);
+}
+
+static Known *know(Names *names, const char *name)
+{
+        Known *known = g_hash_table_lookup(names->known, name);
+
+        if (!known) {
+                known = g_new0(Known, 1);
+                known->escaped = escape(name);
+                g_hash_table_insert(names->known, g_strdup(name), known);
+        }
+        return known;
 }
 
 static bool is_free(const Names *names, const char *name)
@@ -120,8 +151,8 @@ static void give(Names *names, const char *name, guint64 next)
 char *names_give(Names *names, const char *preferred, const char *full)
 {
         const char *wish = is_usable(names, preferred) ? preferred : *full ? full : "anon";
-        g_autofree char *escaped = escape(wish);
-        g_autofree char *name = fit(escaped, "");
+        Known *known = know(names, wish);
+        g_autofree char *name = fit(known, "");
         const guint64 *tried;
         guint64 n;
 
@@ -138,7 +169,7 @@ char *names_give(Names *names, const char *preferred, const char *full)
                 g_autofree char *candidate = NULL;
 
                 g_snprintf(suffix, sizeof(suffix), "~%" G_GUINT64_FORMAT, n);
-                candidate = fit(escaped, suffix);
+                candidate = fit(known, suffix);
                 if (is_free(names, candidate)) {
                         give(names, name, n + 1);
                         give(names, candidate, 2);

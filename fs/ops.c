@@ -300,7 +300,10 @@ static const struct fuse_lowlevel_ops operations = {
 
 static void log_libfuse(enum fuse_log_level level, const char *format, va_list args)
 {
-        vsyslog(level, format, args);
+        /* The kernel's answer to notify_delete when a file is open below: the entry has gone all
+         * the same, but libfuse reports it. */
+        if (errno != ENOTEMPTY)
+                vsyslog(level, format, args);
 }
 
 /* A value in an option list: commas and backslashes stand behind a backslash. */

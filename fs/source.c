@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The snapshots that sources give: how they are let go. */
+/* What all sources have in common: who is there, and how the snapshots are let go. */
 
 #include "source.h"
+
+bool source_has(Source *source, int (*next)(Source *source, uint32_t after, uint32_t *id),
+                uint32_t id)
+{
+        uint32_t found;
+
+        return id > 0 && next(source, id - 1, &found) == 0 && found == id;
+}
 
 void source_prog_clear(SourceProg *prog)
 {

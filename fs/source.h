@@ -83,6 +83,11 @@ struct Source {
         uid_t uid;            /* owner of what belongs to no program */
 };
 
+/* True if @next, which is next_prog or next_map, lists @id. Opens nothing, so that it can't be what
+ * keeps an object alive. */
+bool source_has(Source *source, int (*next)(Source *source, uint32_t after, uint32_t *id),
+                uint32_t id);
+
 void source_prog_clear(SourceProg *prog);
 void source_map_clear(SourceMap *map);
 void source_value_clear(SourceValue *value);

@@ -26,7 +26,7 @@
 #define VALUE_MAX_ELEMENTS (1u << 20)
 /* The same for floating point: to find the shortest decimal takes fifty times as long as to write
  * an integer. */
-#define VALUE_MAX_FLOATS (1u << 16)
+#define VALUE_MAX_FLOATS (1u << 14)
 /* The most members of a struct or union that are shown, those of anonymous members and these
  * themselves counted; one more then stands for all others, and its text says so. */
 #define VALUE_MAX_MEMBERS 65536u

@@ -68,8 +68,10 @@ static void keep_text(const ValueSpace *space, Decoded *decoded, DecodeBudget *b
         int64_t bytes = btf__resolve_size(space->btf, decoded->ref.type);
         GString *text;
 
-        if (bytes > VARIABLES_MAX_TEXT || budget->values == 0)
+        if (bytes < 0 || bytes > VARIABLES_MAX_TEXT || (size_t)bytes > budget->tried ||
+            budget->values == 0)
                 return;
+        budget->tried -= bytes;
         text = g_string_new(NULL);
         decoded->size = value_text(space, &decoded->ref, 0, VARIABLES_MAX_TEXT, text);
         if (decoded->size == text->len && take(budget, decoded->size + 1, 1))
@@ -119,14 +121,44 @@ Decoded decoded_value(const ValueSpace *space, const ValueRef *ref, char *name,
         return decoded;
 }
 
+/* The names are mostly the same, or one the end of the other: such a one is borrowed. */
+static void share_names(Variable *variable, const MetadataVariable *source)
+{
+        char *name = variable->value.name;
+
+        variable->declared = strcmp(name, source->name) == 0 ? name : g_strdup(source->name);
+        if (!source->entry)
+                return;
+        variable->entry =
+                g_str_has_suffix(variable->declared, source->entry)
+                        ? variable->declared + strlen(variable->declared) - strlen(source->entry)
+                        : g_strdup(source->entry);
+}
+
+static void variable_clear(Variable *variable)
+{
+        const char *end = variable->declared + strlen(variable->declared);
+
+        if (variable->entry < variable->declared || variable->entry > end)
+                g_free(variable->entry);
+        if (variable->declared != variable->value.name)
+                g_free(variable->declared);
+        decoded_clear(&variable->value);
+}
+
 Variables *variables_new(const SourceValue *value, uint32_t datasec, DecodeBudget *budget)
 {
         g_autoptr(GArray) found = value->btf ? metadata_variables(value->btf, datasec)
                                              : g_array_new(FALSE, FALSE, sizeof(MetadataVariable));
         g_autoptr(Names) names = names_new(NULL);
         ValueSpace space = variables_space(value);
-        DecodeBudget left = { budget->bytes, MIN(budget->values, VARIABLES_MAX_KEPT) };
+        DecodeBudget left = {
+                .bytes = budget->bytes,
+                .values = MIN(budget->values, VARIABLES_MAX_KEPT),
+                .tried = VARIABLES_MAX_TRIED,
+        };
         Variables *variables = g_malloc0(sizeof(Variables) + found->len * sizeof(Variable));
+        size_t names_bytes = 0;
 
         variables->refs = 1;
         variables->n = found->len;
@@ -135,12 +167,12 @@ Variables *variables_new(const SourceValue *value, uint32_t datasec, DecodeBudge
                 Variable *variable = &variables->items[i];
                 ValueRef ref = value_of_variable(source->type, source->offset);
 
-                variable->declared = g_strdup(source->name);
-                variable->entry = g_strdup(source->entry);
                 variable->value = decoded_value(
                         &space, &ref, names_give(names, source->name, source->name), &left);
+                share_names(variable, source);
+                names_bytes += strlen(variable->value.name) + sizeof(Variable);
         }
-        variables->bytes = budget->bytes - left.bytes;
+        variables->bytes = budget->bytes - left.bytes + names_bytes;
         budget->bytes = left.bytes;
         return variables;
 }
@@ -155,11 +187,8 @@ void variables_unref(Variables *variables)
 {
         if (!variables || --variables->refs > 0)
                 return;
-        for (uint32_t i = 0; i < variables->n; i++) {
-                decoded_clear(&variables->items[i].value);
-                g_free(variables->items[i].declared);
-                g_free(variables->items[i].entry);
-        }
+        for (uint32_t i = 0; i < variables->n; i++)
+                variable_clear(&variables->items[i]);
         g_free(variables);
 }
 

@@ -17,9 +17,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The longest text of one value, and the most values, that are kept of one map. */
+/* The longest text of one value, and the most values, that are kept of one map; and how many bytes
+ * of values may be tried for that, for some types take long. */
 #define VARIABLES_MAX_TEXT (16u << 10)
 #define VARIABLES_MAX_KEPT 1024u
+#define VARIABLES_MAX_TRIED (64u << 10)
 
 /* A value: a variable or a member. */
 typedef struct Decoded {
@@ -49,8 +51,9 @@ typedef struct Variables {
 
 /* How much may still be kept as text. */
 typedef struct DecodeBudget {
-        size_t bytes;
+        size_t bytes; /* of memory */
         uint32_t values;
+        size_t tried; /* bytes of values */
 } DecodeBudget;
 
 /* The variables of the DATASEC @datasec in @value. Texts are kept as far as @budget allows; it is
