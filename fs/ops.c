@@ -298,6 +298,7 @@ static const struct fuse_lowlevel_ops operations = {
 
 /* Mounting */
 
+G_GNUC_PRINTF(2, 0)
 static void log_libfuse(enum fuse_log_level level, const char *format, va_list args)
 {
         /* The kernel's answer to notify_delete when a file is open below: the entry has gone all

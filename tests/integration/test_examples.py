@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from conftest import SLOWNESS
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 URL = "https://example.org/team/hello.git"
 
@@ -30,7 +32,7 @@ def env(tmp_path):
 
 
 def run(command, **kwargs):
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, **kwargs)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120 * SLOWNESS, **kwargs)
     assert done.returncode == 0, f"{command}: {done.stderr}{done.stdout}"
     return done.stdout.strip()
 

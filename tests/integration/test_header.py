@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from conftest import SLOWNESS
+
 PROGRAMS = Path(__file__).resolve().parent.parent / "bpf"
 MAN = Path(__file__).resolve().parents[2] / "man"
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
@@ -85,7 +87,7 @@ def commit(directory, env):
 def run(command, check=True, **kwargs):
     """Like subprocess.run(), with what was said in the assertion."""
     done = subprocess.run(
-        command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120, **kwargs
+        command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120 * SLOWNESS, **kwargs
     )
     assert not check or done.returncode == 0, f"{command}: {done.stderr}{done.stdout}"
     return done

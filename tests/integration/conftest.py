@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Real programs in the real kernel, and real mounts. The suite runs in a mount namespace of its own
+into which the project is installed; nothing that it mounts or pins outlives it."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import pytest
+
+import bpf
+
+SOURCES = pathlib.Path(__file__).parent.parent / "bpf"
+BPFFS = pathlib.Path("/sys/fs/bpf")
+
+# A factor for time limits: an emulated machine is many times slower than a real one.
+SLOWNESS = float(os.environ.get("BPFMETAFS_TEST_SLOWNESS", "1"))
+
+
+def run(*argv, **options):
+    """Runs a command; its result has text. Failure is the caller's to judge."""
+    return subprocess.run([str(word) for word in argv], capture_output=True, text=True,
+                          timeout=options.pop("timeout", 120) * SLOWNESS, **options)
+
+
+def ok(*argv, **options):
+    """Runs a command that has to succeed without a word on stderr. Returns its output."""
+    result = run(*argv, **options)
+    assert result.returncode == 0, f"{argv}: {result.stderr}"
+    assert result.stderr == "", f"{argv}: {result.stderr}"
+    return result.stdout
+
+
+def eventually(condition, seconds=20):
+    """Waits until condition() is true, which it has to become."""
+    end = time.monotonic() + seconds * SLOWNESS
+    while not condition():
+        assert time.monotonic() < end, "it did not come true in time"
+        time.sleep(0.005)
+
+
+def is_mounted(path):
+    return any(line.split()[4] == str(path)
+               for line in open("/proc/self/mountinfo", encoding="utf-8"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bpffs():
+    if run("findmnt", "-n", "-t", "bpf", BPFFS).returncode != 0:
+        ok("mount", "-t", "bpf", "bpf", BPFFS)
+    return BPFFS
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory):
+    """Compiles tests/bpf/NAME.bpf.c once; returns the object's path."""
+    directory = tmp_path_factory.mktemp("bpf")
+    include = "/usr/include/" + ok("gcc", "-print-multiarch").strip()
+
+    def compile_once(name, *flags):
+        target = directory / f"{name}.bpf.o"
+        if not target.exists():
+            ok("clang", "-g", "-O2", "-Wall", "-target", "bpf", f"-I{include}", *flags, "-c",
+               SOURCES / f"{name}.bpf.c", "-o", target)
+        return target
+
+    return compile_once
+
+
+class Loaded:
+    """The programs of an object, kept by pins until unload()."""
+
+    count = 0
+
+    def __init__(self, path):
+        Loaded.count += 1
+        self.pins = BPFFS / f"bpfmetafs-test-{os.getpid()}-{Loaded.count}"
+        result = run("bpftool", "prog", "loadall", path, self.pins)
+        assert result.returncode == 0, result.stderr
+        self.programs = [json.loads(ok("bpftool", "-j", "prog", "show", "pinned", pin))
+                         for pin in sorted(self.pins.iterdir())]
+
+    def unload(self):
+        for pin in self.pins.iterdir() if self.pins.exists() else []:
+            pin.unlink()
+        if self.pins.exists():
+            self.pins.rmdir()
+
+    @property
+    def id(self):
+        return self.programs[0]["id"]
+
+    @property
+    def map_ids(self):
+        return self.programs[0].get("map_ids", [])
+
+
+class Pinned:
+    """The one program of an object whose values bpftool can't print, kept by a pin until unload()."""
+
+    def __init__(self, path):
+        Loaded.count += 1
+        self.pin = BPFFS / f"bpfmetafs-test-{os.getpid()}-{Loaded.count}"
+        result = run("bpftool", "prog", "load", path, self.pin)
+        # A loader whose BTF the kernel refuses says so, and goes on without.
+        assert result.returncode == 0 and result.stderr == "", result.stderr[-2000:]
+        fd = bpf.obj_get(self.pin)
+        try:
+            self.id, self.map_ids = bpf.object_id(fd), bpf.bound_map_ids(fd)
+        finally:
+            os.close(fd)
+
+    def unload(self):
+        self.pin.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def load(compiled):
+    """Loads an object by its name in tests/bpf, or by its path."""
+    loaded = []
+
+    def load_one(name):
+        path = name if isinstance(name, pathlib.Path) else compiled(name)
+        loaded.append(Loaded(path))
+        return loaded[-1]
+
+    yield load_one
+    for one in loaded:
+        one.unload()
+
+
+@pytest.fixture
+def program(load):
+    """A loaded XDP program named hello, whose metadata says oncall = net-team."""
+    loaded = load("hello")
+    loaded.oncall = "net-team"
+    return loaded
+
+
+@pytest.fixture
+def fds():
+    """Descriptors of BPF objects, closed at the end."""
+    opened = []
+    yield opened
+    for fd in opened:
+        try:
+            os.close(fd)
+        except OSError:
+            pass
+
+
+@pytest.fixture
+def hand(fds):
+    """Loads the smallest program there is, by bpf(2) alone. Returns its descriptor and its id."""
+
+    def load_by_hand(name=b"by_hand"):
+        fd = bpf.prog_load(name=name)
+        fds.append(fd)
+        return fd, bpf.object_id(fd)
+
+    return load_by_hand
+
+
+@pytest.fixture
+def mountpoint(tmp_path):
+    """An empty directory. Whatever is mounted there is unmounted."""
+    path = tmp_path / "mnt"
+    path.mkdir()
+    yield path
+    while is_mounted(path):
+        ok("umount", "-l", path)
+
+
+class Daemon:
+    """bpfmetafs in the foreground. Whatever it says is an error, and so is an odd end."""
+
+    def __init__(self, source, path, options):
+        words = ["-o", options] if options else []
+        self.path = path
+        self.process = subprocess.Popen(["bpfmetafs", str(source), str(path), "-f", *words],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True)
+        eventually(lambda: is_mounted(path) or self.process.poll() is not None)
+        assert self.process.poll() is None, self.process.stdout.read()
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def stop(self):
+        if is_mounted(self.path):
+            run("umount", self.path)
+        if is_mounted(self.path):
+            ok("umount", "-l", self.path)
+        try:
+            said, _ = self.process.communicate(timeout=30 * SLOWNESS)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGKILL)
+            said, _ = self.process.communicate()
+            raise AssertionError(f"the daemon did not end when it was unmounted: {said}") from None
+        assert said == ""
+        assert self.process.returncode == 0
+
+
+@pytest.fixture
+def daemon(mountpoint):
+    """Starts a daemon on the mount point: daemon(source="bpf", options="")."""
+    started = []
+
+    def start(source="bpf", options="", path=mountpoint):
+        started.append(Daemon(source, path, options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+@pytest.fixture(params=["events", "noevents"])
+def tree(request, daemon, mountpoint):
+    """The mounted tree of the running kernel, as a path: with events and without."""
+    daemon(options="noevents" if request.param == "noevents" else "")
+    return mountpoint

@@ -1,0 +1,628 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""mount(8)'s contract: each way to call it, its options, its exit codes and what is said."""
+
+import configparser
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+
+import pytest
+
+from conftest import eventually, ok, run
+
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+NOBODY = 65534
+
+# mount(8)'s exit codes.
+USAGE, SYSTEM, FAILURE = 1, 2, 32
+
+
+def as_nobody(*argv):
+    return ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--", *argv)
+
+
+def mounts(directory):
+    """How many mounts are stacked at the directory."""
+    wanted = os.fsencode(os.path.realpath(directory))
+    points = [line.split(b" ")[4]
+              for line in pathlib.Path("/proc/self/mountinfo").read_bytes().splitlines()]
+    return [re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), point)
+            for point in points].count(wanted)
+
+
+def found(directory):
+    """What findmnt says of the directory: source, fstype, and options as a set."""
+    out = ok("findmnt", "--json", "--mountpoint", directory,
+             "--output", "source,fstype,options")
+    (entry,) = json.loads(out)["filesystems"]
+    entry["options"] = set(entry["options"].split(","))
+    return entry
+
+
+def daemons(directory):
+    """The ids of the daemons that were started for the directory."""
+    pids = []
+    for cmdline in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = cmdline.read_bytes().split(b"\0")
+            if os.path.basename(words[0]) == b"bpfmetafs" and os.fsencode(directory) in words:
+                pids.append(int(cmdline.parent.name))
+    return pids
+
+
+def readable(directory, program):
+    """True if the tree is there, which the command's return has promised."""
+    path = pathlib.Path(directory, str(program.id), "oncall")
+    return path.read_text() == f"{program.oncall}\n"
+
+
+@pytest.fixture
+def public():
+    """An empty directory that every user can reach, as pytest's own can't be."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="bpfmetafs-test-", dir="/tmp"))
+    path.chmod(0o755)
+    yield path
+    while mounts(path):
+        subprocess.run(["umount", "--lazy", path], check=True)
+    path.rmdir()
+
+
+# Each way to call it.
+
+@pytest.mark.parametrize("argv", [
+    ("mount", "-t", "bpfmetafs", "bpf", "DIR"),
+    ("mount", "-t", "bpfmetafs", "none", "DIR"),
+    ("mount", "-t", "bpfmetafs", "kernel", "DIR"),
+    ("mount", "-t", "bpfmetafs", "bpfmetafs", "DIR"),
+    ("mount", "-t", "bpfmetafs", "-o", "defaults", "bpf", "DIR"),
+    ("mount", "-t", "bpfmetafs", "-o", "ro", "bpf", "DIR"),
+    ("mount", "-t", "bpfmetafs", "-r", "bpf", "DIR"),
+    ("mount", "-t", "bpfmetafs", "-w", "bpf", "DIR"),
+    ("mount", "-t", "bpfmetafs", "-n", "bpf", "DIR"),
+    ("mount", "-t", "bpfmetafs", "-n", "-s", "-o", "from_the_future", "bpf", "DIR"),
+    ("mount", "-t", "bpfmetafs", "-o", "nofail,_netdev,user,comment=x,x-gvfs-name=BPF",
+     "bpf", "DIR"),
+    ("mount", "-t", "bpfmetafs", "-o", "uid=nobody,gid=0,mode=0440,memory=1M,noevents",
+     "bpf", "DIR"),
+    ("mount", "-t", "fuse.bpfmetafs", "bpf", "DIR"),
+    ("mount", "-t", "fuse.bpfmetafs", "-o", "allow_other,dev,suid", "bpf", "DIR"),
+    ("mount.bpfmetafs", "bpf", "DIR"),
+    ("mount.bpfmetafs", "bpf", "DIR", "-o", "rw"),
+    ("mount.bpfmetafs", "bpf", "DIR", "-s", "-n", "-o", "rw,from_the_future"),
+    ("mount.bpfmetafs", "-sn", "-o", "rw,from_the_future", "bpf", "DIR"),
+    ("mount.bpfmetafs", "-orw", "bpf", "-n", "DIR", "-t", "fuse.bpfmetafs"),
+    ("mount.bpfmetafs", "bpf", "DIR", "-o", r"comment=a\,b\\,noexec"),
+    ("mount.bpfmetafs", "bpf", "DIR", "-r"),
+    ("mount.bpfmetafs", "bpf", "DIR", "-w", "-o", ""),
+    ("mount.fuse.bpfmetafs", "bpf", "DIR", "-o", "rw"),
+    # What the kernel lists for a mounted tree, and what mount.fuse3 and fusermount3 add.
+    ("mount.bpfmetafs", "bpf", "DIR", "-o",
+     "ro,relatime,user_id=0,group_id=0,rootmode=40000,default_permissions,allow_other,"
+     "max_read=131072,blksize=4096,fsname=bpf,subtype=bpfmetafs,seclabel"),
+], ids=" ".join)
+def test_ways_to_mount(mountpoint, program, argv):
+    out = ok(*[str(mountpoint) if word == "DIR" else word for word in argv])
+    assert out == ""
+    assert mounts(mountpoint) == 1
+    assert readable(mountpoint, program)
+    shown = found(mountpoint)
+    assert shown["fstype"] == "fuse.bpfmetafs"
+    words = argv[3:] if argv[1] == "-t" else argv[1:]
+    assert shown["source"] == next(word for word in words
+                                   if word in ("bpf", "none", "kernel", "bpfmetafs"))
+    assert "ro" in shown["options"]
+
+
+def test_relative_mount_point(mountpoint, program):
+    directory = pathlib.Path(mountpoint)
+    ok("mount.bpfmetafs", "bpf", directory.name, cwd=directory.parent)
+    assert readable(mountpoint, program)
+    ok("umount", mountpoint)
+    ok("mount", "-t", "bpfmetafs", "bpf", f"./{directory.name}", cwd=directory.parent)
+    assert readable(mountpoint, program)
+
+
+@pytest.mark.parametrize("name", ["a b,c", "-o", "$(id)'\"\\", "tab\tline\nend", "\u00e9\u4e00"])
+def test_odd_mount_point(public, program, name):
+    directory = public / name
+    directory.mkdir()
+    try:
+        ok("mount.bpfmetafs", "-o", "rw", "--", "bpf", name, cwd=public)
+        assert mounts(directory) == 1
+        assert readable(directory, program)
+        ok("umount", directory)
+        assert mounts(directory) == 0
+    finally:
+        while mounts(directory):
+            subprocess.run(["umount", "--lazy", directory], check=True)
+        directory.rmdir()
+
+
+def test_several_option_lists_count_in_order(mountpoint):
+    ok("mount.bpfmetafs", "-o", "uid=5,mode=0400", "bpf", mountpoint, "-o", "mode=0440")
+    root = os.stat(mountpoint)
+    assert root.st_uid == 5
+    assert stat.S_IMODE(root.st_mode) == 0o550
+
+
+def test_no_shell_sees_the_source(mountpoint, tmp_path):
+    source = f"/nonexistent/$(touch {tmp_path}/made); touch {tmp_path}/made"
+    done = run("mount.bpfmetafs", source, mountpoint)
+    assert done.returncode in (USAGE, FAILURE)
+    (line,) = done.stderr.splitlines()
+    assert source in line
+    assert not (tmp_path / "made").exists()
+    assert mounts(mountpoint) == 0
+
+
+# -f, -v, -h, -V.
+
+def test_fake_mounts_nothing(mountpoint):
+    ok("mount", "-f", "-t", "bpfmetafs", "bpf", mountpoint)
+    ok("mount.bpfmetafs", "bpf", mountpoint, "-s", "-f", "-n", "-o", "rw,from_the_future")
+    assert mounts(mountpoint) == 0
+    assert daemons(mountpoint) == []
+
+
+def test_fake_checks_all_the_same(mountpoint):
+    assert run("mount.bpfmetafs", "bpf", mountpoint, "-f", "-o", "from_the_future") \
+        .returncode == USAGE
+    assert run("mount.bpfmetafs", "bpf", f"{mountpoint}/missing", "-f").returncode == FAILURE
+    assert run("mount.bpfmetafs", "bpf", mountpoint, "-f", "-o", "remount").returncode == FAILURE
+
+
+def test_verbose_says_what_is_run(mountpoint, program):
+    out = ok("mount.bpfmetafs", "bpf", mountpoint, "-v", "-s", "-o", "rw,mode=0400,x y")
+    program_path = shutil.which("bpfmetafs", path="/usr/sbin:/usr/local/sbin")
+    assert out == (f"mount.bpfmetafs: running {program_path} 'bpf' '{mountpoint}' "
+                   "'-s' '-o' 'rw,mode=0400,x y'\n")
+    assert readable(mountpoint, program)
+
+
+def test_verbose_and_fake(mountpoint):
+    out = ok("mount.bpfmetafs", "bpf", mountpoint, "-fv")
+    assert out.startswith("mount.bpfmetafs: running /")
+    assert mounts(mountpoint) == 0
+
+
+def test_help_and_manual_page_name_every_option():
+    manual = (PROJECT / "man" / "mount.bpfmetafs.8").read_text()
+    items = [line for line in manual.splitlines() if line.startswith(".It ")]
+    out = ok("mount.bpfmetafs", "-h")
+    assert out == ok("mount.bpfmetafs", "--help")
+    general, own = out.split("Mount options")
+    words = [line.split()[1].split("=")[0] for line in own.splitlines() if line.startswith("  -o ")]
+    assert set(words) == {"allow_other", "uid", "gid", "mode", "memory", "noevents"}
+    for word in words:
+        assert any(item.split()[1:3] == ["Cm", word] for item in items), word
+    flags = {word[1] for line in general.splitlines()
+             if line.startswith("  -") for word in line[:15].replace(",", " ").split()
+             if len(word) == 2 and word.startswith("-")}
+    assert flags == set("fhnorstvwNV")
+    for flag in flags:
+        assert any(item.split()[1:3] == ["Fl", flag] for item in items), flag
+
+
+def test_version():
+    assert ok("mount.bpfmetafs", "-V").startswith("mount.bpfmetafs ")
+
+
+# What fails: the exit code, and one sentence.
+
+@pytest.mark.parametrize("argv, code, part", [
+    ((), USAGE, "a source and a mount point are needed"),
+    (("bpf",), USAGE, "a source and a mount point are needed"),
+    (("bpf", "DIR", "more"), USAGE, "a source and a mount point are needed"),
+    (("bpf", "DIR", "-x"), USAGE, "the option '-x' is not known; mount.bpfmetafs -h lists"),
+    (("bpf", "DIR", "-xv"), USAGE, "the option '-x' is not known"),
+    (("bpf", "DIR", "--nosuch"), USAGE, "the option '--nosuch' is not known"),
+    (("bpf", "DIR", "-\x1b[m"), USAGE, r"the option '-\033' is not known"),
+    (("bpf", "DIR", "-o"), USAGE, "the option '-o' needs a value; mount.bpfmetafs -h lists"),
+    (("bpf", "DIR", "-t", "ext4"), USAGE, "the filesystem type 'ext4' is not known here"),
+    (("bpf", "DIR", "-o", "rw,nosuch"), USAGE, "option 'nosuch' is not known"),
+    (("bpf", "DIR", "-o", "rw,nosuch\x1b[31m"), USAGE, r"option 'nosuch\033[31m' is not known"),
+    (("bpf", "DIR", "-o", r"no\,such"), USAGE, "option 'no,such' is not known"),
+    (("bpf", "DIR", "-o", "mode=999"), USAGE, "must be an octal number from 0 to 777"),
+    (("bpf", "DIR", "-s", "-o", "mode=999"), USAGE, "must be an octal number from 0 to 777"),
+    (("bpf", "DIR", "-o", "uid=no_such_user"), USAGE, "option 'uid=no_such_user' is wrong"),
+    (("bpf", "DIR", "-o", "memory"), USAGE, "option 'memory' needs a value"),
+    (("bpf", "DIR", "-o", "noevents=1"), USAGE, "option 'noevents' takes no value"),
+    (("bpf", "DIR/missing"), FAILURE, "does not exist; create it with mkdir"),
+    (("bpf", "/dev/null"), FAILURE, "the mount point '/dev/null' is not a directory"),
+    (("bpf", "/dev/null/below"), FAILURE, "'/dev/null/below' cannot be used: Not a directory"),
+    (("bpf", "DIR", "-o", "rw,remount"), FAILURE, "no bpfmetafs is mounted there"),
+    (("bpf", "DIR", "-N", "/nonexistent"), SYSTEM,
+     "the mount namespace '/nonexistent' cannot be opened: No such file or directory"),
+    (("bpf", "DIR", "-N", "0"), SYSTEM, "'/proc/0/ns/mnt' cannot be opened"),
+    (("bpf", "DIR", "-N", "/proc/self/ns/uts"), SYSTEM, "cannot be entered: Invalid argument"),
+], ids=str)
+def test_sentences(mountpoint, argv, code, part):
+    done = run("mount.bpfmetafs", *[word.replace("DIR", str(mountpoint)) for word in argv])
+    assert done.returncode == code
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(("mount.bpfmetafs: ", "bpfmetafs: "))
+    assert part in line
+    assert mounts(mountpoint) == 0
+    assert daemons(mountpoint) == []
+
+
+def test_code_and_sentence_reach_the_caller_of_mount(mountpoint):
+    done = run("mount", "-t", "bpfmetafs", "-o", "noexec,nosuch", "bpf", mountpoint)
+    assert done.returncode == USAGE
+    assert done.stderr == ("mount.bpfmetafs: option 'nosuch' is not known; the manual page "
+                           "mount.bpfmetafs(8) lists those that are\n")
+    assert mounts(mountpoint) == 0
+
+    missing = run("mount", "-t", "bpfmetafs", "bpf", f"{mountpoint}/missing")
+    assert missing.returncode == FAILURE
+    assert "does not exist" in missing.stderr
+
+    file = run("mount", "-t", "bpfmetafs", "bpf", "/dev/null")
+    assert file.returncode == FAILURE
+    assert "not a directory" in file.stderr
+
+
+@pytest.mark.parametrize("command", [("mount.bpfmetafs", "bpf", "DIR"),
+                                     ("mount.bpfmetafs", "bpf", "DIR", "-o", "rw"),
+                                     ("mount", "-t", "bpfmetafs", "bpf", "DIR")], ids=" ".join)
+def test_ordinary_user(public, command):
+    os.chown(public, NOBODY, NOBODY)
+    done = run(*as_nobody(*[str(public) if word == "DIR" else word for word in command]))
+    assert done.returncode == USAGE
+    lines = done.stderr.splitlines()
+    assert lines
+    if command[0] == "mount.bpfmetafs":
+        assert len(lines) == 1
+        assert "CAP_SYS_ADMIN" in lines[0] or "root" in lines[0]
+    assert mounts(public) == 0
+
+
+def test_ordinary_user_cannot_remount(public, program):
+    ok("mount", "-t", "bpfmetafs", "-o", "allow_other", "bpf", public)
+    done = run(*as_nobody("mount.bpfmetafs", "bpf", str(public), "-o", "rw,remount,suid"))
+    assert done.returncode == USAGE
+    assert "only root can do that" in done.stderr
+    assert "nosuid" in found(public)["options"]
+
+
+# findmnt, umount, and several trees.
+
+def test_findmnt(mountpoint):
+    ok("mount", "-t", "bpfmetafs", "bpf", mountpoint)
+    shown = found(mountpoint)
+    assert shown["source"] == "bpf"
+    assert shown["fstype"] == "fuse.bpfmetafs"
+    assert {"ro", "nosuid", "nodev"} <= shown["options"]
+    assert not {"allow_other", "noexec"} & shown["options"]
+    listed = ok("findmnt", "-t", "fuse.bpfmetafs", "-n", "-o", "TARGET")
+    assert str(mountpoint) in listed
+
+
+@pytest.mark.parametrize("options, there, absent", [
+    ("noexec", {"noexec", "nosuid", "nodev"}, set()),
+    ("noexec,exec", {"nosuid", "nodev"}, {"noexec"}),
+    ("suid,dev", set(), {"nosuid", "nodev"}),
+    ("noatime", {"noatime"}, set()),
+    ("nosymfollow", {"nosymfollow", "nosuid", "nodev", "ro"}, set()),
+    ("noexec,nosuid,nodev,user", {"noexec", "nosuid", "nodev"}, set()),
+    ("allow_other", {"allow_other", "default_permissions"}, set()),
+])
+def test_flags(mountpoint, options, there, absent):
+    # Not by mount(8), which keeps suid and dev to itself.
+    ok("mount.bpfmetafs", "bpf", mountpoint, "-o", f"rw,{options}")
+    shown = found(mountpoint)["options"]
+    assert there | {"ro"} <= shown
+    assert not absent & shown
+
+
+def test_umount_ends_the_daemon(mountpoint, program):
+    ok("mount", "-t", "bpfmetafs", "bpf", mountpoint)
+    assert len(daemons(mountpoint)) == 1
+    ok("umount", mountpoint)
+    assert mounts(mountpoint) == 0
+    eventually(lambda: not daemons(mountpoint))
+
+
+def test_two_trees(mountpoint, public, program):
+    ok("mount", "-t", "bpfmetafs", "bpf", mountpoint)
+    ok("mount", "-t", "bpfmetafs", "-o", "mode=0400", "bpf", public)
+    assert readable(mountpoint, program)
+    assert readable(public, program)
+    ok("umount", mountpoint)
+    assert readable(public, program)
+    assert mounts(mountpoint) == 0
+
+
+def test_killed_daemon(mountpoint, program):
+    ok("mount", "-t", "bpfmetafs", "bpf", mountpoint)
+    (pid,) = daemons(mountpoint)
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not daemons(mountpoint))
+    with pytest.raises(OSError, match="Transport endpoint is not connected"):
+        os.listdir(mountpoint)
+
+    again = run("mount.bpfmetafs", "bpf", mountpoint)
+    assert again.returncode == FAILURE
+    assert "whose daemon has ended; unmount that first" in again.stderr
+    owned = run("mount.bpfmetafs", "bpf", mountpoint, "-o", "remount,uid=0")
+    assert owned.returncode == FAILURE
+    assert "Transport endpoint is not connected" in owned.stderr
+
+    ok("umount", mountpoint)
+    ok("mount", "-t", "bpfmetafs", "bpf", mountpoint)
+    assert readable(mountpoint, program)
+
+
+# fstab and units.
+
+@pytest.mark.parametrize("options", ["defaults", "nofail", "noauto,x-systemd.automount",
+                                     "ro,user,_netdev,nofail,comment=tree", "mode=0400,noexec"])
+def test_fstab_line(mountpoint, program, tmp_path, options):
+    fstab = tmp_path / "fstab"
+    fstab.write_text(f"bpf {mountpoint} bpfmetafs {options} 0 0\n")
+    ok("mount", "-T", fstab, mountpoint)
+    assert readable(mountpoint, program)
+    assert ("noexec" in found(mountpoint)["options"]) == ("noexec" in options or "user" in options)
+
+
+def test_mount_all(mountpoint, program, tmp_path):
+    fstab = tmp_path / "fstab"
+    fstab.write_text(f"bpf {mountpoint} bpfmetafs nofail 0 0\n")
+    ok("mount", "-T", fstab, "-a", "-t", "bpfmetafs")
+    assert readable(mountpoint, program)
+    assert mounts(mountpoint) == 1
+
+
+def example_fstab_lines():
+    text = (PROJECT / "mount-helper" / "fstab.example").read_text()
+    lines = [line.lstrip("#") for line in text.splitlines()]
+    return [line for line in lines if line.startswith("bpf ")]
+
+
+def test_there_are_example_fstab_lines():
+    assert len(example_fstab_lines()) == 3
+
+
+@pytest.mark.parametrize("line", example_fstab_lines())
+def test_example_fstab_line(mountpoint, program, tmp_path, line):
+    fstab = tmp_path / "fstab"
+    fstab.write_text(line.replace("/bpfmeta", str(mountpoint)) + "\n")
+    ok("mount", "-T", fstab, mountpoint)
+    assert readable(mountpoint, program)
+
+
+def test_example_unit(mountpoint, program):
+    path = PROJECT / "mount-helper" / "bpfmeta.mount"
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.optionxform = str
+    unit.read(path)
+    mount = unit["Mount"]
+    # systemd takes no unit whose name is not that of its mount point.
+    assert path.stem == mount["Where"].strip("/").replace("/", "-")
+    assert unit["Install"]["WantedBy"]
+    options = next(line.split("=", 1)[1] for line in path.read_text().splitlines()
+                   if line.startswith("#Options="))
+    # As systemd calls it: "mount WHAT WHERE -t TYPE -o OPTIONS".
+    for more in ((), ("-o", options)):
+        ok("mount", mount["What"], mountpoint, "-t", mount["Type"], *more)
+        assert readable(mountpoint, program)
+        ok("umount", mountpoint)
+
+
+# Who may look, and what is seen.
+
+def test_other_users(public, program):
+    path = f"{public}/{program.id}/oncall"
+    ok("mount", "-t", "bpfmetafs", "bpf", public)
+    assert run(*as_nobody("cat", path)).returncode == 1
+    assert run(*as_nobody("ls", str(public))).returncode != 0
+    ok("umount", public)
+    ok("mount", "-t", "bpfmetafs", "-o", "allow_other", "bpf", public)
+    assert ok(*as_nobody("cat", path)) == f"{program.oncall}\n"
+    assert str(program.id) in ok(*as_nobody("ls", str(public))).split()
+
+
+@pytest.mark.parametrize("options, allowed", [
+    ("allow_other,mode=0400", False),
+    ("allow_other,mode=0440", False),
+    ("allow_other,mode=0444", True),
+    ("allow_other,mode=0400,uid=nobody", True),
+    (f"allow_other,mode=0440,gid={NOBODY}", True),
+    (f"allow_other,mode=0404,gid={NOBODY}", False),
+])
+def test_permissions_hold_for_other_users(public, program, options, allowed):
+    ok("mount", "-t", "bpfmetafs", "-o", options, "bpf", public)
+    done = run(*as_nobody("cat", f"{public}/{program.id}/oncall"))
+    assert (done.returncode == 0) == allowed
+    assert ("Permission denied" in done.stderr) != allowed
+
+
+@pytest.mark.parametrize("options, uid, gid, file_mode, directory_mode", [
+    ("rw", 0, 0, 0o444, 0o555),
+    ("uid=nobody", NOBODY, 0, 0o444, 0o555),
+    ("uid=4294967294,gid=12345", 4294967294, 12345, 0o444, 0o555),
+    ("mode=0640,gid=4", 0, 4, 0o640, 0o750),
+    ("mode=400", 0, 0, 0o400, 0o500),
+    ("mode=0", 0, 0, 0, 0),
+])
+def test_owner_and_mode(mountpoint, program, options, uid, gid, file_mode, directory_mode):
+    ok("mount", "-t", "bpfmetafs", "-o", options, "bpf", mountpoint)
+    directory = pathlib.Path(mountpoint, str(program.id))
+    for path, mode in ((pathlib.Path(mountpoint), directory_mode), (directory, directory_mode),
+                       (directory / "oncall", file_mode)):
+        seen = path.stat()
+        assert (seen.st_uid, seen.st_gid) == (uid, gid), path
+        assert oct(stat.S_IMODE(seen.st_mode)) == oct(mode), path
+
+
+# remount.
+
+@pytest.mark.parametrize("command", [
+    ("mount", "-o", "remount,noexec", "DIR"),
+    ("mount", "-o", "remount,ro,noexec", "DIR"),
+    ("mount", "-t", "bpfmetafs", "-o", "remount,noexec", "bpf", "DIR"),
+    ("mount.bpfmetafs", "bpf", "DIR", "-o", "rw,remount,noexec"),
+    ("mount.bpfmetafs", "bpf", "DIR", "-r", "-o", "ro,remount,noexec"),
+], ids=" ".join)
+def test_remount_changes_flags(mountpoint, program, command):
+    ok("mount", "-t", "bpfmetafs", "-o", "allow_other", "bpf", mountpoint)
+    before = daemons(mountpoint)
+    assert len(before) == 1
+    ok(*[str(mountpoint) if word == "DIR" else word for word in command])
+    assert mounts(mountpoint) == 1
+    assert daemons(mountpoint) == before
+    assert {"ro", "noexec", "nosuid", "nodev", "allow_other"} <= found(mountpoint)["options"]
+    assert readable(mountpoint, program)
+
+
+def test_read_only_whatever_the_flags_say(mountpoint, program):
+    """With source and directory but no type, mount(8) remounts without the helper, as writable."""
+    ok("mount", "-t", "bpfmetafs", "bpf", mountpoint)
+    ok("mount", "-o", "remount,noexec", "bpf", mountpoint)
+    assert mounts(mountpoint) == 1
+    with pytest.raises(OSError, match="Read-only file system"):
+        pathlib.Path(mountpoint, "new").touch()
+    with pytest.raises(OSError, match="Read-only file system"):
+        pathlib.Path(mountpoint, str(program.id), "oncall").unlink()
+    assert readable(mountpoint, program)
+
+
+def test_remount_there_and_back(mountpoint):
+    ok("mount", "-t", "bpfmetafs", "bpf", mountpoint)
+    at_first = found(mountpoint)
+    for there, back in (("noexec", "exec"), ("noatime", "atime"), ("suid", "nosuid"),
+                        ("dev", "nodev"), ("nosymfollow", "symfollow")):
+        ok("mount.bpfmetafs", "bpf", mountpoint, "-o", f"rw,remount,{there}")
+        assert found(mountpoint) != at_first
+        # What is not named stays.
+        changed = found(mountpoint)
+        ok("mount.bpfmetafs", "bpf", mountpoint, "-o", "rw,remount")
+        assert found(mountpoint) == changed
+        ok("mount.bpfmetafs", "bpf", mountpoint, "-o", f"rw,remount,{back}")
+        assert found(mountpoint) == at_first
+
+
+def test_remount_as_a_unit_is_reloaded(mountpoint, program):
+    """With the same options as before: they need no change, so they are no error."""
+    options = f"allow_other,uid=nobody,gid={NOBODY},mode=0440"
+    ok("mount", "bpf", mountpoint, "-t", "bpfmetafs", "-o", options)
+    ok("mount", "bpf", mountpoint, "-t", "bpfmetafs", "-o", f"remount,{options},noexec")
+    assert "noexec" in found(mountpoint)["options"]
+    assert readable(mountpoint, program)
+
+
+@pytest.mark.parametrize("word", ["allow_other", "uid=1", "gid=1", "mode=0400", "memory=1M",
+                                  "noevents"])
+def test_remount_refuses_what_is_fixed(mountpoint, program, word):
+    ok("mount", "-t", "bpfmetafs", "bpf", mountpoint)
+    before = found(mountpoint)
+    for command in (("mount.bpfmetafs", "bpf", mountpoint, "-o", f"rw,remount,noexec,{word}"),
+                    ("mount", "-o", f"remount,noexec,{word}", mountpoint)):
+        done = run(*command)
+        assert done.returncode == FAILURE
+        name = word.split("=")[0]
+        assert done.stderr == (f"mount.bpfmetafs: the option '{name}' cannot be changed while "
+                               f"'{mountpoint}' is mounted; unmount it and mount it again\n")
+        assert found(mountpoint) == before
+    assert readable(mountpoint, program)
+
+
+def test_remount_unknown_option(mountpoint):
+    ok("mount", "-t", "bpfmetafs", "bpf", mountpoint)
+    before = found(mountpoint)
+    assert run("mount", "-o", "remount,noexec,nosuch", mountpoint).returncode == USAGE
+    assert found(mountpoint) == before
+    ok("mount", "-s", "-o", "remount,noexec,nosuch", mountpoint)
+    assert "noexec" in found(mountpoint)["options"]
+
+
+def test_remount_of_another_filesystem(mountpoint):
+    ok("mount", "-t", "tmpfs", "tmpfs", mountpoint)
+    done = run("mount.bpfmetafs", "bpf", mountpoint, "-o", "rw,remount,noexec")
+    assert done.returncode == FAILURE
+    assert "no bpfmetafs is mounted there" in done.stderr
+    assert "noexec" not in found(mountpoint)["options"]
+
+
+def test_remount_sees_only_what_is_on_top(mountpoint):
+    ok("mount", "-t", "bpfmetafs", "bpf", mountpoint)
+    ok("mount", "-t", "tmpfs", "tmpfs", mountpoint)
+    done = run("mount.bpfmetafs", "bpf", mountpoint, "-o", "rw,remount,noexec")
+    ok("umount", mountpoint)
+    assert done.returncode == FAILURE
+    assert "noexec" not in found(mountpoint)["options"]
+
+
+def test_fake_remount(mountpoint):
+    ok("mount", "-t", "bpfmetafs", "bpf", mountpoint)
+    before = found(mountpoint)
+    out = ok("mount.bpfmetafs", "bpf", mountpoint, "-f", "-v", "-o", "rw,remount,noexec")
+    assert out == (f"mount.bpfmetafs: setting ro,nosuid,nodev,noexec,atime on '{mountpoint}'\n")
+    assert found(mountpoint) == before
+
+
+def test_remount_through_a_relative_path_and_a_link(mountpoint, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(mountpoint)
+    ok("mount.bpfmetafs", "bpf", mountpoint)
+    ok("mount.bpfmetafs", "bpf", "link", "-o", "rw,remount,noexec", cwd=tmp_path)
+    assert "noexec" in found(mountpoint)["options"]
+    assert mounts(mountpoint) == 1
+
+
+# -N.
+
+@contextlib.contextmanager
+def other_namespace():
+    """The id of a process in a mount namespace of its own."""
+    read, write = os.pipe()
+    process = subprocess.Popen(["unshare", "--mount", "cat"], stdin=subprocess.PIPE,
+                               stdout=write)
+    os.close(write)
+    try:
+        # cat answers when unshare has run it.
+        process.stdin.write(b"x")
+        process.stdin.flush()
+        assert os.read(read, 1) == b"x"
+        yield process.pid
+    finally:
+        os.close(read)
+        process.stdin.close()
+        process.wait()
+
+
+@pytest.mark.parametrize("command", [
+    ("mount.bpfmetafs", "bpf", "DIR", "-N", "PID"),
+    ("mount.bpfmetafs", "bpf", "DIR", "-N", "/proc/PID/ns/mnt", "-o", "rw"),
+    ("mount", "-N", "PID", "-t", "bpfmetafs", "bpf", "DIR"),
+], ids=" ".join)
+def test_other_namespace(mountpoint, program, command):
+    with other_namespace() as pid:
+        inside = ("nsenter", "--mount", f"--target={pid}")
+        try:
+            ok(*[word.replace("DIR", str(mountpoint)).replace("PID", str(pid))
+                      for word in command])
+            assert mounts(mountpoint) == 0
+            assert ok(*inside, "cat", f"{mountpoint}/{program.id}/oncall") \
+                == f"{program.oncall}\n"
+        finally:
+            run(*inside, "umount", mountpoint)
+    eventually(lambda: not daemons(mountpoint))
+
+
+def test_remount_in_another_namespace(mountpoint):
+    ok("mount", "-t", "bpfmetafs", "bpf", mountpoint)
+    with other_namespace() as pid:
+        ok("mount.bpfmetafs", "bpf", mountpoint, "-N", pid, "-o", "rw,remount,noexec")
+        shown = ok("nsenter", "--mount", f"--target={pid}", "findmnt", "-n", "-o", "OPTIONS",
+                   "--mountpoint", mountpoint)
+        assert "noexec" in shown.split(",")
+        assert "noexec" not in found(mountpoint)["options"]
