@@ -169,9 +169,12 @@ static int look_at_map(KernelSource *kernel, uint32_t id, bool fdinfo, MapFacts 
                 return r;
         if (fdinfo || is_global_data(&out->info) || out->info.type == BPF_MAP_TYPE_PROG_ARRAY)
                 fdinfo_read(&out->fdinfo, fd);
-        if (out->info.type == BPF_MAP_TYPE_PROG_ARRAY)
-                g_hash_table_insert(kernel->arrays, GUINT_TO_POINTER(id),
-                                    g_memdup2(out, sizeof(*out)));
+        if (out->info.type == BPF_MAP_TYPE_PROG_ARRAY) {
+                MapFacts *copy = g_new(MapFacts, 1);
+
+                *copy = *out;
+                g_hash_table_insert(kernel->arrays, GUINT_TO_POINTER(id), copy);
+        }
         return 0;
 }
 

@@ -75,7 +75,7 @@ static void keep_text(const ValueSpace *space, Decoded *decoded, DecodeBudget *b
         text = g_string_new(NULL);
         decoded->size = value_text(space, &decoded->ref, 0, VARIABLES_MAX_TEXT, text);
         if (decoded->size == text->len && take(budget, decoded->size + 1, 1))
-                decoded->text = g_memdup2(text->str, text->len + 1);
+                decoded->text = g_strndup(text->str, text->len);
         g_string_free(text, TRUE);
 }
 
