@@ -39,6 +39,11 @@ struct Catalog {
         uint64_t text_start;
         uint64_t text_size; /* of the whole */
 
+        /* The members of the struct that was looked into last: a listing comes back for more. */
+        GArray *members; /* of Decoded; NULL: none */
+        uint32_t members_map;
+        ValueRef members_ref;
+
         /* Which program is bound to which maps, as the last look at all programs had it. */
         GHashTable *bound;   /* map id -> GArray of program ids */
         int64_t bound_until; /* g_get_monotonic_time() up to which it is good */
@@ -110,6 +115,7 @@ Catalog *catalog_new(Source *source, uint64_t memory, Watch *watch)
 void catalog_free(Catalog *catalog)
 {
         g_string_free(catalog->text, TRUE);
+        g_clear_pointer(&catalog->members, g_array_unref);
         source_value_clear(&catalog->value);
         name_table_clear(&catalog->prog_names);
         name_table_clear(&catalog->map_names);
@@ -393,7 +399,7 @@ static int find_entries(Prog *prog, GArray *entries, GHashTable *first, Map *map
         for (uint32_t i = 0; i < variables->n; i++) {
                 ProgEntry entry = { .map = map, .variable = i };
 
-                if (variables->items[i].entry)
+                if (variables->items[i].entry && entries->len < CATALOG_MAX_ENTRIES)
                         g_array_append_val(entries, entry);
         }
         return 0;
@@ -421,8 +427,11 @@ static void name_entries(Prog *prog, GHashTable *first)
                 Map *map = prog->maps[m];
                 gpointer index;
 
-                if (!map_is_metadata(map) && map->variables &&
-                    variables_have_metadata(map->variables))
+                /* Not read yet, or metadata's only once it is frozen: names may still come before.
+                 */
+                if (map->facts.global_data &&
+                    (!map->variables ||
+                     (!map_is_metadata(map) && variables_have_metadata(map->variables))))
                         settled = false;
                 if (!g_hash_table_lookup_extended(first, map, NULL, &index))
                         continue;
@@ -480,8 +489,10 @@ static int examine(Prog *prog)
         g_autoptr(GHashTable) first = g_hash_table_new(NULL, NULL);
         g_autoptr(GArray) entries = g_array_new(FALSE, TRUE, sizeof(ProgEntry));
         bool whole = true;
-        int r = find_maps(prog);
+        int r;
 
+        prog->examined = false;
+        r = find_maps(prog);
         if (r < 0)
                 return r;
         for (uint32_t i = 0; i < prog->n_entries; i++) {
@@ -677,6 +688,11 @@ int map_value(Map *map, const SourceValue **out)
 /* How much of a long text is made at a time: each part costs a pass over the whole value. */
 #define TEXT_PART (4u << 20)
 
+static bool same_ref(const ValueRef *a, const ValueRef *b)
+{
+        return a->bit_offset == b->bit_offset && a->type == b->type && a->bit_size == b->bit_size;
+}
+
 /* True if the part that was made last has what is asked for. */
 static bool has_text(const Catalog *catalog, const Map *map, const ValueRef *ref, uint64_t offset,
                      size_t count)
@@ -684,9 +700,7 @@ static bool has_text(const Catalog *catalog, const Map *map, const ValueRef *ref
         uint64_t end = catalog->text_start + catalog->text->len;
 
         return catalog->text_map == map->id && map_is_fixed(map) &&
-               catalog->text_ref.bit_offset == ref->bit_offset &&
-               catalog->text_ref.type == ref->type && catalog->text_ref.bit_size == ref->bit_size &&
-               offset >= catalog->text_start &&
+               same_ref(&catalog->text_ref, ref) && offset >= catalog->text_start &&
                (end == catalog->text_size || offset + count <= end);
 }
 
@@ -722,6 +736,21 @@ int map_text(Map *map, const ValueRef *ref, uint64_t offset, size_t count, GStri
         return 0;
 }
 
+const GArray *map_members(Map *map, const SourceValue *value, const ValueRef *ref)
+{
+        Catalog *catalog = map->catalog;
+        ValueSpace space = variables_space(value);
+
+        if (catalog->members && catalog->members_map == map->id &&
+            same_ref(&catalog->members_ref, ref))
+                return catalog->members;
+        g_clear_pointer(&catalog->members, g_array_unref);
+        catalog->members = decoded_members(&space, ref);
+        catalog->members_map = map->id;
+        catalog->members_ref = *ref;
+        return catalog->members;
+}
+
 int map_variables(Map *map, Variables **out)
 {
         static const SourceValue nothing = { 0 };
@@ -734,11 +763,15 @@ int map_variables(Map *map, Variables **out)
                 return 0;
         if (map->facts.global_data)
                 r = map_value(map, &value);
-        /* What can't be looked into has no variables to show: it is too large (E2BIG), not for us
+        /* What can't be looked into has one file that says so: it is too large (E2BIG), not for us
          * to read (EPERM), or has BTF that libbpf does not know (EINVAL). */
-        if (r == -E2BIG || r == -EPERM || r == -EINVAL)
-                value = &nothing;
-        else if (r < 0)
+        if (r == -E2BIG || r == -EPERM || r == -EINVAL) {
+                map->variables = variables_unreadable(r);
+                map->catalog->memory -= map->variables->bytes;
+                *out = map->variables;
+                return 0;
+        }
+        if (r < 0)
                 return r;
         if (map_is_fixed(map))
                 budget.bytes = MAX(map->catalog->memory, 0);

@@ -31,6 +31,9 @@ typedef struct Map {
                             */
 } Map;
 
+/* The most metadata entries of one program. */
+#define CATALOG_MAX_ENTRIES (1u << 20)
+
 /* An entry of a program's directory that is metadata. */
 typedef struct ProgEntry {
         char *name; /* file name, a GRefString */
@@ -121,6 +124,10 @@ int map_value(Map *map, const SourceValue **out);
  * may be NULL if @count is 0. *@size is the length of the whole text. 0 or -errno. */
 int map_text(Map *map, const ValueRef *ref, uint64_t offset, size_t count, GString *out,
              uint64_t *size);
+
+/* decoded_members() of the struct at @ref, with @value as map_value() gave it; borrowed until the
+ * next call. */
+const GArray *map_members(Map *map, const SourceValue *value, const ValueRef *ref);
 
 /* The ids of the programs to which the map is bound, appended to @ids (uint32_t), ascending. */
 int catalog_map_progs(Catalog *catalog, uint32_t id, GArray *ids);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The follower: one thread that sleeps until a program is loaded or unloaded. */
+/* The follower: one thread that sleeps until a program is loaded or unloaded, and while programs
+ * come and go looks every millisecond. */
 
 #include "follow.h"
 
@@ -52,18 +53,25 @@ static void tell(Follow *follow)
         }
 }
 
-static void stop_events(Follow *follow, int error)
+/* Returns how long to wait at most, as poll(2) takes it. */
+static int dispatch(Follow *follow)
 {
-        syslog(LOG_WARNING, "events can't be followed any more, access is slower now: %s",
-               g_strerror(-error));
-        follow->watch = NULL;
-        tree_stop_events(follow->tree);
+        int r = follow->watch ? tree_dispatch(follow->tree, follow->watch) : 0;
+
+        if (r < 0) {
+                syslog(LOG_WARNING, "events can't be followed any more, access is slower now: %s",
+                       g_strerror(-r));
+                follow->watch = NULL;
+                tree_stop_events(follow->tree);
+        }
+        return r > 0 ? r : -1;
 }
 
 static void *follow_thread(void *data)
 {
         Follow *follow = data;
         uint64_t count;
+        int timeout = -1;
 
         tell(follow);
         while (!follow->stop) {
@@ -72,16 +80,11 @@ static void *follow_thread(void *data)
                         { .fd = follow->watch ? watch_fd(follow->watch) : -1, .events = POLLIN },
                 };
 
-                if (poll(fds, G_N_ELEMENTS(fds), -1) < 0 && errno != EINTR)
+                if (poll(fds, G_N_ELEMENTS(fds), timeout) < 0 && errno != EINTR)
                         break;
                 if (fds[0].revents && read(follow->wake, &count, sizeof(count)) < 0)
                         break;
-                if (fds[1].revents) {
-                        int r = tree_dispatch(follow->tree, follow->watch);
-
-                        if (r < 0)
-                                stop_events(follow, r);
-                }
+                timeout = dispatch(follow);
                 tell(follow);
         }
         kick(follow->ended);

@@ -195,6 +195,19 @@ static struct timespec wall_clock(KernelSource *kernel, uint64_t since_boot)
         return (struct timespec){ .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
 }
 
+/* -E2BIG: it would take more memory or time than a request may. */
+static int check_btf(uint32_t id)
+{
+        struct bpf_btf_info info = { 0 };
+        uint32_t len = sizeof(info);
+        autoclose int fd = bpf_btf_get_fd_by_id(id);
+        int r = fd < 0 ? -errno : get_info(fd, &info, &len);
+
+        if (r < 0)
+                return r;
+        return info.btf_size > SOURCE_MAX_BTF ? -E2BIG : 0;
+}
+
 /* The kernel cuts names to 15 characters; the program's function in BTF has the whole, if there is
  * one that begins like it. NULL if not. */
 static char *full_name(int fd, const struct bpf_prog_info *prog)
@@ -211,7 +224,8 @@ static char *full_name(int fd, const struct bpf_prog_info *prog)
         struct btf *btf;
         char *result = NULL;
 
-        if (prog->btf_id == 0 || prog->nr_func_info == 0 || get_info(fd, &info, &len) < 0)
+        if (prog->btf_id == 0 || prog->nr_func_info == 0 || get_info(fd, &info, &len) < 0 ||
+            check_btf(prog->btf_id) < 0)
                 return NULL;
         btf = btf__load_from_kernel_by_id(prog->btf_id);
         if (!btf)
@@ -469,20 +483,14 @@ static int map_info(Source *source, uint32_t id, bool changing, Info **out)
 /* Parses the BTF @id, unless it is the one that was parsed last. */
 static int load_btf(KernelSource *kernel, uint32_t id)
 {
-        struct bpf_btf_info info = { 0 };
-        uint32_t len = sizeof(info);
-        autoclose int fd = -1;
         int r;
 
         if (kernel->btf && kernel->btf_id == id)
                 return 0;
         g_clear_pointer(&kernel->btf, btf__free);
-        fd = bpf_btf_get_fd_by_id(id);
-        r = fd < 0 ? -errno : get_info(fd, &info, &len);
+        r = check_btf(id);
         if (r < 0)
                 return r;
-        if (info.btf_size > SOURCE_MAX_BTF)
-                return -E2BIG;
         kernel->btf = btf__load_from_kernel_by_id(id);
         kernel->btf_id = id;
         return kernel->btf ? 0 : -errno;

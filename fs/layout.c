@@ -342,10 +342,9 @@ static void list_elements(Lister *lister, const SourceValue *value, uint32_t n)
 static void list_members(Lister *lister, const SourceValue *value)
 {
         const ValuePlace *place = lister->place->value;
-        ValueSpace space = variables_space(value);
-        g_autoptr(GArray) members = decoded_members(&space, &place->ref);
+        const GArray *members = map_members(lister->place->map, value, &place->ref);
 
-        for (guint i = 0; i < members->len && !lister->stopped; i++) {
+        for (guint i = lister->after; i < members->len && !lister->stopped; i++) {
                 const Decoded *member = &g_array_index(members, Decoded, i);
 
                 if (wants(lister, i + 1, member->name))
@@ -402,9 +401,7 @@ static int member_content(Catalog *catalog, const Place *place, uint64_t key, ui
         if (value_is_array(&space, &at->ref)) {
                 ref = value_element(&space, &at->ref, key - 1);
         } else {
-                g_autoptr(GArray) members = decoded_members(&space, &at->ref);
-
-                ref = g_array_index(members, Decoded, key - 1).ref;
+                ref = g_array_index(map_members(place->map, value, &at->ref), Decoded, key - 1).ref;
         }
         return map_text(place->map, &ref, offset, count, out, size);
 }

@@ -10,9 +10,13 @@
 
 #include <errno.h>
 #include <fuse_lowlevel.h>
+#include <linux/fuse.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -301,10 +305,7 @@ static const struct fuse_lowlevel_ops operations = {
 G_GNUC_PRINTF(2, 0)
 static void log_libfuse(enum fuse_log_level level, const char *format, va_list args)
 {
-        /* The kernel's answer to notify_delete when a file is open below: the entry has gone all
-         * the same, but libfuse reports it. */
-        if (errno != ENOTEMPTY)
-                vsyslog(level, format, args);
+        vsyslog(level, format, args);
 }
 
 /* A value in an option list: commas and backslashes stand behind a backslash. */
@@ -384,7 +385,16 @@ void ops_serve_until(Ops *ops, int fd)
                 { .fd = fuse_session_fd(ops->session), .events = POLLIN },
         };
         struct fuse_buf buffer = { .mem = NULL };
+        sigset_t signals;
 
+        /* A second signal ends nothing faster, and while a session counts as ended libfuse drops
+         * the requests that it reads. */
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGTERM);
+        sigaddset(&signals, SIGINT);
+        sigaddset(&signals, SIGHUP);
+        pthread_sigmask(SIG_BLOCK, &signals, NULL);
+        fuse_session_reset(ops->session);
         while (poll(fds, G_N_ELEMENTS(fds), -1) >= 0 || errno == EINTR) {
                 if (fds[0].revents)
                         break;
@@ -398,11 +408,34 @@ void ops_serve_until(Ops *ops, int fd)
         free(buffer.mem);
 }
 
+/* fuse_lowlevel_notify_delete() without its complaint: the kernel answers ENOTEMPTY when a file is
+ * open below, and the entry has gone all the same (fuse_reverse_inval_entry(), fs/fuse/dir.c). */
+static void notify_delete(Ops *ops, uint64_t parent, uint64_t child, const char *name)
+{
+        struct fuse_notify_delete_out out = {
+                .parent = parent,
+                .child = child,
+                .namelen = strlen(name),
+        };
+        struct fuse_out_header header = {
+                .len = sizeof(header) + sizeof(out) + out.namelen + 1,
+                .error = FUSE_NOTIFY_DELETE,
+        };
+        struct iovec parts[] = {
+                { &header, sizeof(header) },
+                { &out, sizeof(out) },
+                { (char *)name, out.namelen + 1 },
+        };
+
+        if (writev(fuse_session_fd(ops->session), parts, G_N_ELEMENTS(parts)) < 0)
+                return;
+}
+
 void ops_forget_entry(Ops *ops, uint64_t parent, uint64_t child, const char *name)
 {
         /* The kernel may have forgotten it by itself: an error says no more than that. */
         if (child)
-                fuse_lowlevel_notify_delete(ops->session, parent, child, name, strlen(name));
+                notify_delete(ops, parent, child, name);
         else
                 fuse_lowlevel_notify_inval_entry(ops->session, parent, name, strlen(name));
 }

@@ -389,7 +389,8 @@ static int add_own_rules(scmp_filter_ctx filter, unsigned int who, size_t ring_l
         const Rule signals = { "tgkill", ALL, 1, { INT_IS(0, getpid()) } };
         /* Rings for a CPU that comes online: any CPU, but no task and no group. No ioctl(2) on them
          * is allowed, so that no program can be attached. A BPF map that is at least as long and
-         * can be mapped is not kept from being written that way. */
+         * can be mapped is not kept from being written that way: so bells, too, are mapped with
+         * that length, though a page would do. */
         const Rule ring[] = {
                 { "perf_event_open",
                   KERNEL,

@@ -5,9 +5,10 @@
 /*
  * What the daemon may still do once it serves.
  *
- * Whoever gets control of a serving thread (by an error in decoding what others compiled) can answer
- * requests, list BPF objects and read maps. They can't write a map, load, attach or pin a program,
- * start a process, open a file but /proc/self/fdinfo/N, make a socket, mount, or signal a process.
+ * Whoever gets control of a serving thread (by an error in decoding what others compiled) can
+ * answer requests, list BPF objects and read maps. They can't write a map, load, attach or pin a
+ * program, start a process, open a file but /proc/self/fdinfo/N, make a socket, mount, or signal a
+ * process.
  */
 
 #include <glib.h>
@@ -29,15 +30,16 @@ void sandbox_close_inherited(void);
  * called after the mount, when everything that will be needed is open, and while there is no other
  * thread: one that there is keeps its rights.
  *
- * @ring_length is watch_mapping_length(), so that watch_dispatch() can open rings, or 0 if there is no
- * watch. On failure, -errno and a sentence in @error; the thread may have lost a part of its rights.
+ * @ring_length is watch_mapping_length(), so that watch_dispatch() can open rings, or 0 if there is
+ * no watch. On failure, -errno and a sentence in @error; the thread may have lost a part of its
+ * rights.
  */
 int sandbox_enter(Sandbox **out, SandboxKind kind, size_t ring_length, GError **error);
 
 /*
- * Calls @func(@data) in a thread that may unmount, which the serving threads may not, and returns when
- * it has returned. It can do nothing else: it opens no file and starts no process, so it ends a mount
- * that was made with mount(2), but not one of a user who needs fusermount3 for it.
+ * Calls @func(@data) in a thread that may unmount, which the serving threads may not, and returns
+ * when it has returned. It can do nothing else: it opens no file and starts no process, so it ends
+ * a mount that was made with mount(2), but not one of a user who needs fusermount3 for it.
  */
 void sandbox_call_outside(Sandbox *sandbox, void (*func)(void *data), void *data);
 

@@ -20,7 +20,7 @@
 G_STATIC_ASSERT(LAYOUT_MAX_KEY == 1u << KEY_BITS);
 
 /* Contents up to here are not counted against the memory= option. */
-#define FREE_CONTENT 4096
+#define FREE_CONTENT 256
 
 typedef enum NodeType {
         NODE_DIRECTORY,

@@ -8,6 +8,7 @@
 #include "metadata.h"
 #include "names.h"
 
+#include <errno.h>
 #include <string.h>
 
 ValueSpace variables_space(const SourceValue *value)
@@ -112,11 +113,12 @@ Decoded decoded_value(const ValueSpace *space, const ValueRef *ref, char *name,
                 .directory = value_is_directory(space, ref),
         };
 
-        if (decoded.directory) {
-                decoded.n_members = value_n_members(space, ref);
-                keep_members(space, &decoded, budget);
-        } else {
+        if (!decoded.directory) {
                 keep_text(space, &decoded, budget);
+        } else if (budget->tried > 0) {
+                decoded.n_members = value_n_members(space, ref);
+                budget->tried -= MIN(budget->tried, decoded.n_members);
+                keep_members(space, &decoded, budget);
         }
         return decoded;
 }
@@ -174,6 +176,23 @@ Variables *variables_new(const SourceValue *value, uint32_t datasec, DecodeBudge
         }
         variables->bytes = budget->bytes - left.bytes + names_bytes;
         budget->bytes = left.bytes;
+        return variables;
+}
+
+Variables *variables_unreadable(int error)
+{
+        Variables *variables = g_malloc0(sizeof(Variables) + sizeof(Variable));
+        Variable *variable = &variables->items[0];
+        const char *why = error == -E2BIG   ? "the map or its BTF is too large"
+                          : error == -EPERM ? "the map may not be read"
+                                            : "its BTF is not understood";
+
+        variables->refs = 1;
+        variables->n = 1;
+        variable->value.name = g_strdup("(cannot be shown)");
+        variable->declared = variable->value.name;
+        variable->value.text = g_strdup_printf("(cannot be shown: %s)\n", why);
+        variable->value.size = strlen(variable->value.text);
         return variables;
 }
 

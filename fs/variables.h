@@ -59,6 +59,8 @@ typedef struct DecodeBudget {
 /* The variables of the DATASEC @datasec in @value. Texts are kept as far as @budget allows; it is
  * made smaller by what was taken. The caller gets one reference. Never NULL. */
 Variables *variables_new(const SourceValue *value, uint32_t datasec, DecodeBudget *budget);
+/* The same for a map that can't be read, with a negative errno: one file that says why. */
+Variables *variables_unreadable(int error);
 Variables *variables_ref(Variables *variables);
 void variables_unref(Variables *variables);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Variables, variables_unref)

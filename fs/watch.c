@@ -9,6 +9,13 @@
  * id; and as the load was written before the unload was, the next pass finds it at the latest. So
  * unloads are remembered for one pass. For the same reason a pass that may have missed an unload
  * spoils the one after it as well.
+ *
+ * What an event costs whoever loads or unloads is not the record: it is the wake-up, an interrupt
+ * that the CPU sends to itself and a switch of threads. So each CPU has a second event, the bell.
+ * Its ring is not read; it wakes us at the first record, and is silent from then on until no event
+ * has come for a while. Meanwhile the records are looked for in rounds. It is silenced without a
+ * system call, by saying that its ring is full: what finds no room neither is written nor wakes. So
+ * no descriptor is kept for an ioctl(2), and none has to be allowed to a daemon that is shut in.
  */
 
 #include "watch.h"
@@ -24,8 +31,23 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Bytes of records in a ring, a power of two. A record is 24 bytes long. */
+/* Bytes of records in a ring, a power of two. A record is 24 bytes long, and longer if others
+ * follow the same events: the kernel adds up what each of them asked for. A bell needs no more than
+ * a page. But then there would be mappings of a second, small length that the sandbox had to allow,
+ * and any BPF map that is as long can be mapped in their place. */
 #define RING_SIZE 65536u
+
+/* Records wake us once they have filled that much of a ring since the last time, bell or no bell.
+ */
+#define ALARM (RING_SIZE / 2)
+
+/* What a silent bell's ring has room for: less than any record. */
+#define NO_ROOM (sizeof(struct perf_event_header) - 1)
+
+/* While the bells are silent: milliseconds from one look at the rings to the next, and how many
+ * looks in a row have to find nothing new before the bells are set again. */
+#define ROUND_MS 1
+#define QUIET_ROUNDS 3
 
 /* The beginning of the message that the kernel sends when a CPU has come online. The filter
  * compares it in words: its length is a multiple of 4. */
@@ -55,8 +77,9 @@ typedef struct BpfRecord {
  * set: the descriptor is closed, so that a host with many CPUs needs no more descriptors than
  * others. */
 typedef struct Ring {
+        struct perf_event_mmap_page *bell;
         struct perf_event_mmap_page *page;
-        const uint8_t *records; /* RING_SIZE bytes */
+        const uint8_t *records; /* RING_SIZE bytes, after @page */
         uint64_t tail;          /* position up to which we have read */
 } Ring;
 
@@ -66,6 +89,8 @@ struct Watch {
         GArray *unloads;      /* the same */
         GHashTable *unloaded; /* ids whose unload the pass before has met */
         bool spoilt;          /* the pass before has missed something */
+        uint64_t written;     /* sum of all heads at the last look */
+        guint quiet;          /* looks since then that have found the same */
         int epoll;
         int uevents;
 };
@@ -74,7 +99,29 @@ static void ring_clear(void *data)
 {
         Ring *ring = data;
 
-        munmap(ring->page, watch_mapping_length());
+        if (ring->bell)
+                munmap(ring->bell, watch_mapping_length());
+        if (ring->page)
+                munmap(ring->page, watch_mapping_length());
+}
+
+/* Tells the kernel how much room there is in @bell's ring. A record that is being written meanwhile
+ * can make a full ring look like an empty one; then it rings once more, and is told again. */
+static void bell_set_room(struct perf_event_mmap_page *bell, uint64_t room)
+{
+        uint64_t head;
+
+        do {
+                head = __atomic_load_n(&bell->data_head, __ATOMIC_ACQUIRE);
+                __atomic_store_n(&bell->data_tail, head + room - RING_SIZE, __ATOMIC_RELEASE);
+                __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        } while (__atomic_load_n(&bell->data_head, __ATOMIC_RELAXED) != head);
+}
+
+static void set_rooms(Watch *watch, uint64_t room)
+{
+        for (guint i = 0; i < watch->rings->len; i++)
+                bell_set_room(g_array_index(watch->rings, Ring, i).bell, room);
 }
 
 /* True if nothing can be missing. The records are appended to @watch's loads and unloads. */
@@ -156,34 +203,52 @@ bool watch_drain(Watch *watch, WatchFunc func, void *data)
         return complete && !spoilt;
 }
 
-/* -ENODEV: the CPU is not online. -EINVAL: there can be no CPU of that number, or, if that is 0,
- * the kernel does not know what is asked for. */
-static int open_ring(Watch *watch, int cpu)
+/* Opens an event of @cpu that wakes when @watermark bytes have been written into its ring. */
+static int open_event(Watch *watch, int cpu, uint32_t watermark, struct perf_event_mmap_page **out)
 {
         struct perf_event_attr attr = {
                 .type = PERF_TYPE_SOFTWARE,
                 .size = sizeof(attr),
                 .config = PERF_COUNT_SW_DUMMY,
                 .bpf_event = 1,
-                /* Wakes for every record; wakeup_events counts samples, and there are none. */
+                /* The other way, wakeup_events, counts samples, and there are none. */
                 .watermark = 1,
-                .wakeup_watermark = 1,
+                .wakeup_watermark = watermark,
         };
         /* The kernel reports a ring readable once for what has come since the last time. Only a CPU
          * that went offline hangs its ring up for good: edge-triggered, that wakes once, too. */
         struct epoll_event event = { .events = EPOLLIN | EPOLLET };
         autoclose int fd = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-        Ring ring;
+        void *page;
 
         if (fd < 0)
                 return -errno;
-        ring.page = mmap(NULL, watch_mapping_length(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        if (ring.page == MAP_FAILED)
+        page = mmap(NULL, watch_mapping_length(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (page == MAP_FAILED)
                 return -errno;
-        ring.records = (const uint8_t *)ring.page + sysconf(_SC_PAGESIZE);
-        ring.tail = 0;
-        g_array_append_val(watch->rings, ring);
+        *out = page;
         return epoll_ctl(watch->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+/* -ENODEV: the CPU is not online. -EINVAL: there can be no CPU of that number, or, if that is 0,
+ * the kernel does not know what is asked for. */
+static int open_ring(Watch *watch, int cpu)
+{
+        Ring ring = { 0 };
+        int r;
+
+        /* The kernel writes to the event that was opened last first: so the record is there when
+         * the bell rings. Nothing depends on it but that the first round finds the record. */
+        r = open_event(watch, cpu, 1, &ring.bell);
+        if (r == 0)
+                r = open_event(watch, cpu, ALARM, &ring.page);
+        if (r < 0) {
+                ring_clear(&ring);
+                return r;
+        }
+        ring.records = (const uint8_t *)ring.page + sysconf(_SC_PAGESIZE);
+        g_array_append_val(watch->rings, ring);
+        return 0;
 }
 
 /* The kernel's records of a CPU stop for good when it goes offline, also if it comes back. */
@@ -236,26 +301,56 @@ static int open_uevents(void)
         return fd;
 }
 
+/* What is to be waited for, if the rings have been @changed: that a bell or the alarm has woken us,
+ * or that they are new. Returns as watch_dispatch() does.
+ *
+ * A record that is written while the bells are being set may not ring. It is found by one more look
+ * after that. */
+static int next_round(Watch *watch, bool changed)
+{
+        uint64_t written = 0;
+
+        for (guint i = 0; i < watch->rings->len; i++)
+                written += __atomic_load_n(&g_array_index(watch->rings, Ring, i).page->data_head,
+                                           __ATOMIC_RELAXED);
+        if (changed || written != watch->written)
+                watch->quiet = 0;
+        else if (watch->quiet <= QUIET_ROUNDS)
+                watch->quiet++;
+        watch->written = written;
+
+        if (watch->quiet == 0)
+                set_rooms(watch, NO_ROOM);
+        else if (watch->quiet == QUIET_ROUNDS)
+                set_rooms(watch, RING_SIZE);
+        return watch->quiet <= QUIET_ROUNDS ? ROUND_MS : 0;
+}
+
 int watch_dispatch(Watch *watch)
 {
         struct epoll_event events[16];
-        bool online = false;
+        bool changed = false, online = false;
         char byte;
         int r;
 
         /* Takes the edges of the rings, so that a ring that has hung up does not stay readable. */
         do {
                 r = epoll_wait(watch->epoll, events, G_N_ELEMENTS(events), 0);
+                changed |= r > 0;
                 for (int i = 0; i < r; i++)
                         online |= events[i].data.u32 != 0;
         } while (r == G_N_ELEMENTS(events) && !online);
-        if (!online)
-                return 0;
-        /* That messages came is all there is to know: ENOBUFS, too, says so. Each read takes one.
-         */
-        while (read(watch->uevents, &byte, sizeof(byte)) > 0 || errno == EINTR || errno == ENOBUFS)
-                ;
-        return open_rings(watch);
+        if (online) {
+                /* That messages came is all there is to know: ENOBUFS, too, says so. Each read
+                 * takes one. */
+                while (read(watch->uevents, &byte, sizeof(byte)) > 0 || errno == EINTR ||
+                       errno == ENOBUFS)
+                        ;
+                r = open_rings(watch);
+                if (r < 0)
+                        return r;
+        }
+        return next_round(watch, changed);
 }
 
 int watch_fd(const Watch *watch)
