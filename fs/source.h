@@ -73,7 +73,7 @@ typedef struct SourceOps {
 /* The largest value of a map and the largest BTF that are read: a request may cost 16 MiB in all.
  */
 #define SOURCE_MAX_VALUE (8u << 20)
-#define SOURCE_MAX_BTF (3u << 20)
+#define SOURCE_MAX_BTF (2u << 20)
 
 struct Source {
         const SourceOps *ops;

@@ -1,0 +1,788 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The tree as a whole: what is in it, what Unix tools make of it, and what becomes of it when
+programs come and go."""
+
+import ctypes
+import errno
+import filecmp
+import json
+import mmap
+import os
+import pathlib
+import stat
+import struct
+import threading
+import time
+
+import pytest
+
+import bpf
+from conftest import eventually, ok, run
+
+# What bpftool has from elsewhere than the kernel's description of the object: from /proc of all
+# processes, from bpffs mounts, and from the map's contents, which have directories of their own here.
+BPFTOOL_ONLY = {"pids", "pinned", "metadata"}
+# What bpftool keeps to itself, and when it prints it.
+TREE_ONLY = {
+    "run_time_ns": "only if statistics are or were on",
+    "run_cnt": "only if statistics are or were on",
+    "recursion_misses": "only if there were any",
+    "map_ids": "only if there are any",
+    "verified_insns": "never",
+    "attach_btf_obj_id": "never",
+    "attach_btf_id": "never",
+    "frozen": "always, but on kernels that do not tell",
+}
+
+
+def text_of(value):
+    """A value of bpftool's JSON as the content of a file."""
+    if isinstance(value, bool):
+        return "true\n" if value else "false\n"
+    if isinstance(value, list):
+        return " ".join(str(one) for one in value) + "\n"
+    return f"{value}\n"
+
+
+def read_info(directory):
+    return {path.name: path.read_text() for path in directory.iterdir() if path.is_file()}
+
+
+def shown_by_bpftool(kind):
+    objects = json.loads(ok("bpftool", "-j", kind, "show"))
+    for one in objects:
+        for key in BPFTOOL_ONLY:
+            one.pop(key, None)
+    return {one["id"]: one for one in objects}
+
+
+def map_shown_alone(number):
+    """In a list, bpftool 7.1 shows maps without BTF with the btf_id of the map before."""
+    shown = json.loads(ok("bpftool", "-j", "map", "show", "id", number))
+    return {key: value for key, value in shown.items() if key not in BPFTOOL_ONLY}
+
+
+def compare_info(info, wanted, optional):
+    for key, value in wanted.items():
+        if key == "loaded_at":
+            # bpftool takes the two clocks one after the other, and so may be a second off.
+            assert abs(int(info[key]) - value) <= 1
+        else:
+            assert info.get(key) == text_of(value), f"{wanted}"
+    assert set(info) - set(wanted) <= optional
+
+
+def walk(directory):
+    """All entries below a directory, symlinks not followed."""
+    for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
+        yield pathlib.Path(entry.path)
+        if entry.is_dir(follow_symlinks=False):
+            yield from walk(entry.path)
+
+
+class Quiet:
+    """Whether any program or map came or went in a block of commands. Ids are given in order, so the
+    next one tells."""
+
+    def marks(self):
+        fds = [bpf.prog_load(), bpf.map_create()]
+        try:
+            return [bpf.object_id(fd) for fd in fds]
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    def __enter__(self):
+        self.first = self.marks()
+        self.there = (bpf.prog_ids(), bpf.map_ids())
+        return self
+
+    def __exit__(self, *args):
+        there = (bpf.prog_ids(), bpf.map_ids())
+        self.was = [one + 1 for one in self.first] == self.marks() and there == self.there
+
+
+def undisturbed(check):
+    """Runs check() again as long as other programs of this machine came or went meanwhile."""
+    for _ in range(50):
+        quiet, error = Quiet(), None
+        with quiet:
+            try:
+                check()
+            except AssertionError as failed:
+                error = failed
+        if not error:
+            return
+        if quiet.was:
+            raise error
+        time.sleep(0.2)
+    raise error
+
+
+# What is in it.
+
+def test_programs_as_bpftool_shows_them(tree, load, hand):
+    many = load("types")
+    _, nameless = hand(b"")
+    ours = [program["id"] for program in many.programs] + [nameless]
+    before = shown_by_bpftool("prog")
+    infos = {}
+    for entry in tree.iterdir():
+        if entry.name != "maps":
+            try:
+                infos[int(entry.name)] = read_info(entry / "info")
+            except FileNotFoundError:
+                assert int(entry.name) not in ours
+    after = shown_by_bpftool("prog")
+    stable = {number for number in before if before[number] == after.get(number)}
+    assert stable <= set(infos)
+    assert set(ours) <= stable
+    for number in stable:
+        compare_info(infos[number], before[number], set(TREE_ONLY))
+    types = {infos[number]["type"] for number in ours}
+    assert {"xdp\n", "socket_filter\n", "tracepoint\n", "cgroup_skb\n"} <= types
+    names = {infos[number].get("name") for number in ours}
+    assert "a_socket_filter_with_a_name_that_is_long\n" in names and None in names
+
+
+def test_maps_as_bpftool_shows_them(tree, load, fds):
+    many = load("types")
+    fds.append(bpf.map_create(name=b""))
+    ours = {number for program in many.programs for number in program["map_ids"]}
+    ours.add(bpf.object_id(fds[-1]))
+    before = shown_by_bpftool("map")
+    infos = {}
+    for entry in (tree / "maps").iterdir():
+        try:
+            infos[int(entry.name)] = read_info(entry / "info")
+        except FileNotFoundError:
+            assert int(entry.name) not in ours
+    after = shown_by_bpftool("map")
+    stable = {number for number in before if before[number] == after.get(number)}
+    assert stable <= set(infos)
+    assert ours <= stable
+    for number in stable:
+        wanted = map_shown_alone(number) if number in ours else before[number]
+        if number not in ours:
+            wanted.pop("btf_id", None)
+        compare_info(infos[number], wanted, {"frozen"} if number in ours else {"frozen", "btf_id"})
+    jumps = next(number for number in ours if before[number].get("name") == "jumps")
+    assert infos[jumps]["owner_prog_type"] == "xdp\n"
+    assert infos[jumps]["owner_jited"] in ("true\n", "false\n")
+    types = {infos[number]["type"] for number in ours}
+    assert {"hash\n", "percpu_array\n", "prog_array\n", "ringbuf\n", "lpm_trie\n"} <= types
+
+
+def test_info_of_maps_is_the_same_in_both_places(tree, load):
+    program = load("types")
+    for number in program.map_ids:
+        assert read_info(tree / "maps" / str(number) / "info") == \
+            read_info(tree / str(program.id) / "maps" / str(number) / "info")
+
+
+def test_statistics_and_map_ids_are_always_there(tree, hand):
+    _, number = hand()
+    info = tree / str(number) / "info"
+    assert (info / "run_cnt").read_text() == "0\n"
+    assert (info / "run_time_ns").read_text() == "0\n"
+    assert (info / "map_ids").read_text() == "\n"
+
+
+def test_entries_of_a_program(tree, program):
+    directory = tree / str(program.id)
+    assert sorted(os.listdir(directory)) == ["build", "info", "maps", "oncall", "revision"]
+    assert (directory / "oncall").read_text() == "net-team\n"
+    assert (directory / "revision").read_text() == "42\n"
+    assert (directory / "build" / "commit").read_text() == "deadbeef\n"
+    assert (directory / "build" / "host" / "port").read_text() == "8080\n"
+    names = json.loads(ok("bpftool", "-j", "prog", "show", "id", program.id))["map_ids"]
+    assert {str(number) for number in names} <= set(os.listdir(directory / "maps"))
+    assert len(os.listdir(directory / "maps")) == 2 * len(names)
+
+
+def test_all_global_data_that_is_fixed_is_in_vars(tree, program):
+    maps = tree / str(program.id) / "maps"
+    seen = {link.name: link for link in maps.iterdir() if link.is_symlink()}
+    assert sorted(os.listdir(seen["hello.rodata"] / "vars")) == [
+        "bpf_metadata_build", "bpf_metadata_oncall", "bpf_metadata_revision", "limit"]
+    assert (seen["hello.rodata"] / "vars" / "limit").read_text() == "17\n"
+    # What programs may write is theirs.
+    assert os.listdir(seen["hello.bss"]) == ["info"]
+    assert os.listdir(seen["counts"]) == ["info"]
+
+
+def test_only_what_there_is(tree, program):
+    number = program.id
+    for name in ("0", f"0{number}", f"+{number}", f" {number}", f"{number} ", f"{number}x", "4294967296",
+                 "-1", str(2**64 + number), "info", "no", "progs", f"{number}/no", f"{number}/info/no",
+                 f"{number}/maps/0", f"maps/0{program.map_ids[0]}", "maps/x", f"{number}/oncall~2"):
+        assert not os.path.lexists(tree / name), name
+
+
+def test_links(tree, load):
+    program = load("hello")
+    other = load("types")
+    for one in (program, other):
+        maps = tree / str(one.id) / "maps"
+        for link in maps.iterdir():
+            if link.is_symlink():
+                number = os.readlink(link)
+                assert (link / "info" / "id").read_text() == f"{number}\n"
+                assert (link / "info" / "name").read_text() == f"{link.name}\n"
+    for number in other.map_ids:
+        progs = tree / "maps" / str(number) / "progs"
+        holders = {str(one["id"]) for one in other.programs if number in one["map_ids"]}
+        assert set(os.listdir(progs)) == holders
+        for name in holders:
+            assert os.path.realpath(progs / name) == str(tree / name)
+            assert (progs / name / "info" / "id").read_text() == f"{name}\n"
+    assert not os.path.lexists(tree / "maps" / str(other.map_ids[0]) / "progs" / str(program.id))
+
+
+def test_nothing_leads_out(tree, load):
+    load("types")
+    load("hello")
+
+    def check():
+        for path in walk(tree):
+            if path.is_symlink():
+                assert os.path.realpath(path).startswith(f"{tree}/")
+                assert os.path.exists(path)
+    undisturbed(check)
+
+
+# Attributes.
+
+def test_sizes_are_exact(tree, load):
+    load("types")
+    load("hello")
+
+    def check():
+        count = 0
+        for path in walk(tree):
+            try:
+                seen = path.lstat()
+                if stat.S_ISREG(seen.st_mode):
+                    with open(path, "rb") as file:
+                        data = file.read()
+                        assert len(data) == os.fstat(file.fileno()).st_size
+                    assert data.endswith(b"\n")
+                    count += 1
+                elif stat.S_ISLNK(seen.st_mode):
+                    assert len(os.readlink(path)) == seen.st_size
+                else:
+                    assert stat.S_ISDIR(seen.st_mode)
+            except FileNotFoundError as vanished:
+                raise AssertionError(str(vanished)) from None
+        assert count > 200
+    undisturbed(check)
+
+
+def test_times_are_the_load_time(tree, hand):
+    start = time.time()
+    _, number = hand()
+    end = time.time()
+    times = {(path.stat().st_mtime_ns, path.stat().st_ctime_ns, path.stat().st_atime_ns)
+             for path in [tree / str(number), *walk(tree / str(number))]}
+    assert len(times) == 1
+    mtime, ctime, atime = times.pop()
+    assert mtime == ctime == atime
+    assert start - 1 < mtime / 1e9 < end + 1
+
+
+def test_times_stay_what_they_are(tree, hand):
+    """Also when the kernel has forgotten all that it knew."""
+    _, number = hand()
+    seen = set()
+    for _ in range(5):
+        seen.add((tree / str(number)).stat().st_mtime_ns)
+        pathlib.Path("/proc/sys/vm/drop_caches").write_text("2")
+    assert len(seen) == 1
+
+
+def test_owner_is_who_loaded_it(tree, fds):
+    os.setresuid(12345, 0, 0)
+    try:
+        fds.append(bpf.prog_load())
+    finally:
+        os.setresuid(0, 0, 0)
+    directory = tree / str(bpf.object_id(fds[-1]))
+    assert (directory / "info" / "uid").read_text() == "12345\n"
+    for path in [directory, *walk(directory)]:
+        assert (path.lstat().st_uid, path.lstat().st_gid) == (12345, 0), path
+    found = ok("find", tree, "-maxdepth", "1", "-uid", "12345").split()
+    assert found == [str(directory)]
+
+
+def test_modes(tree, program):
+    for path in [tree, *walk(tree / str(program.id))]:
+        mode = path.lstat().st_mode
+        if stat.S_ISDIR(mode):
+            assert stat.S_IMODE(mode) == 0o555
+        elif stat.S_ISREG(mode):
+            assert stat.S_IMODE(mode) == 0o444
+
+
+def test_inode_numbers_differ(tree, load):
+    program = load("types")
+    numbers = [path.lstat().st_ino for path in walk(tree / str(program.id))]
+    assert len(set(numbers)) == len(numbers)
+    entries = {entry.name: entry.inode() for entry in os.scandir(tree / str(program.id))}
+    assert entries == {name: (tree / str(program.id) / name).lstat().st_ino for name in entries}
+
+
+# Read only.
+
+@pytest.mark.parametrize("write", [
+    lambda d: os.open(d / "oncall", os.O_WRONLY),
+    lambda d: os.open(d / "oncall", os.O_RDWR),
+    lambda d: os.open(d / "oncall", os.O_RDONLY | os.O_TRUNC),
+    lambda d: os.open(d / "new", os.O_CREAT | os.O_WRONLY, 0o600),
+    lambda d: os.open(d, os.O_TMPFILE | os.O_RDWR, 0o600),
+    lambda d: os.truncate(d / "oncall", 0),
+    lambda d: os.mkdir(d / "new"),
+    lambda d: os.mknod(d / "new", 0o600),
+    lambda d: os.mkfifo(d / "new"),
+    lambda d: os.symlink("target", d / "new"),
+    lambda d: os.link(d / "oncall", d / "new"),
+    lambda d: os.rename(d / "oncall", d / "new"),
+    lambda d: os.unlink(d / "oncall"),
+    lambda d: os.rmdir(d / "info"),
+    lambda d: os.chmod(d / "oncall", 0o777),
+    lambda d: os.chown(d / "oncall", 1, 1),
+    lambda d: os.utime(d / "oncall", (0, 0)),
+    lambda d: os.setxattr(d / "oncall", "user.name", b"value"),
+    lambda d: os.mkdir(d.parent / "new"),
+    lambda d: os.rmdir(d),
+    lambda d: os.unlink(d / "maps" / "hello.rodata"),
+], ids=["write", "read-write", "open-truncate", "create", "tmpfile", "truncate", "mkdir", "mknod",
+        "mkfifo", "symlink", "link", "rename", "unlink", "rmdir", "chmod", "chown", "utime",
+        "setxattr", "mkdir-in-root", "rmdir-program", "unlink-link"])
+def test_read_only(tree, program, write):
+    with pytest.raises(OSError) as refused:
+        write(tree / str(program.id))
+    assert refused.value.errno == errno.EROFS
+    assert (tree / str(program.id) / "oncall").read_text() == "net-team\n"
+
+
+def test_no_writable_mapping(tree, program):
+    with open(tree / str(program.id) / "oncall", "rb") as file:
+        with pytest.raises(OSError):
+            mmap.mmap(file.fileno(), 9, mmap.MAP_SHARED, mmap.PROT_WRITE)
+        with mmap.mmap(file.fileno(), 9, mmap.MAP_PRIVATE, mmap.PROT_READ) as mapped:
+            assert mapped[:] == b"net-team\n"
+
+
+# Tools.
+
+def test_ls(tree, program):
+    listed = ok("ls", "-la", "--time-style=full-iso", tree / str(program.id))
+    assert "oncall" in listed
+
+    def check():
+        ok("ls", "-laR", tree)
+    undisturbed(check)
+
+
+def test_find_by_time(tree, program):
+    assert str(tree / str(program.id)) in ok("find", tree, "-maxdepth", "1", "-mmin", "-10").split()
+    assert str(program.id) not in ok("find", tree, "-maxdepth", "1", "-mmin", "+10")
+
+    def check():
+        found = ok("find", tree, "-type", "f", "-newermt", "1 hour ago").split()
+        assert str(tree / str(program.id) / "oncall") in found
+    undisturbed(check)
+
+
+def test_grep(tree, program):
+    def check():
+        found = ok("grep", "-r", "-l", "-x", "net-team", tree).split()
+        assert str(tree / str(program.id) / "oncall") in found
+        rodata = next(number for number in program.map_ids
+                      if (tree / "maps" / str(number) / "vars").is_dir())
+        assert str(tree / "maps" / str(rodata) / "vars" / "bpf_metadata_oncall") in found
+    undisturbed(check)
+    assert ok("sh", "-c", f"grep -l net-team {tree}/{program.id}/oncall") != ""
+
+
+def files_of(top):
+    """What is below a directory: each path's kind, content, mode, owner and time."""
+    found = {}
+    for path in walk(top):
+        seen = path.lstat()
+        content = os.readlink(path) if path.is_symlink() else \
+            None if path.is_dir() else path.read_bytes()
+        found[str(path.relative_to(top))] = (content, seen.st_mode, seen.st_uid, seen.st_mtime_ns)
+    return found
+
+
+def test_tar(tree, program, tmp_path):
+    source = tree / str(program.id)
+    archive, target = tmp_path / "a.tar", tmp_path / "out"
+    target.mkdir()
+    ok("tar", "--format=posix", "-cf", archive, "-C", source, ".")
+    ok("tar", "--delay-directory-restore", "-xpf", archive, "-C", target)
+    assert files_of(target) == files_of(source)
+    ok("tar", "-df", archive, "-C", source)
+
+    def check():
+        ok("tar", "-cf", "/dev/null", "-C", tree, "--ignore-failed-read", ".")
+        ok("tar", "-cf", archive, "-C", tree, ".")
+        ok("tar", "-tf", archive)
+    undisturbed(check)
+
+
+def test_cp(tree, program, tmp_path):
+    source = tree / str(program.id)
+    ok("cp", "-a", source, tmp_path / "copy")
+    assert files_of(tmp_path / "copy") == files_of(source)
+    undisturbed(lambda: ok("cp", "-a", "-f", tree, tmp_path / f"all{time.monotonic_ns()}"))
+
+
+def test_rsync(tree, program, tmp_path):
+    source = f"{tree}/{program.id}/"
+    first = ok("rsync", "-a", "--itemize-changes", source, tmp_path / "copy")
+    assert "oncall" in first
+    pathlib.Path("/proc/sys/vm/drop_caches").write_text("2")
+    assert ok("rsync", "-a", "--itemize-changes", source, tmp_path / "copy") == ""
+    assert ok("rsync", "-a", "--itemize-changes", "--checksum", source, tmp_path / "copy") == ""
+    undisturbed(lambda: ok("rsync", "-a", "--delete", f"{tree}/", tmp_path / "all"))
+
+
+def test_du_stat_df(tree, program):
+    undisturbed(lambda: ok("du", "-s", tree))
+    undisturbed(lambda: ok("du", "-a", "--apparent-size", tree))
+    path = tree / str(program.id) / "oncall"
+    assert ok("stat", "-c", "%s %F %a %U", path) == "9 regular file 444 root\n"
+    assert "Block size: 4096" in ok("stat", "-f", tree)
+    assert str(tree) in ok("df", tree)
+    assert str(tree) in ok("df", "-i", tree)
+    assert ok("wc", "-c", path).split()[0] == "9"
+    assert ok("md5sum", path) and ok("head", "-c", "3", path) == "net"
+
+
+def test_diff_of_two_mounts(tree, daemon, tmp_path, program):
+    second = tmp_path / "second"
+    second.mkdir()
+    daemon(path=second)
+    ok("diff", "-r", "--no-dereference", tree / str(program.id), second / str(program.id))
+    assert not filecmp.dircmp(tree / str(program.id), second / str(program.id)).diff_files
+
+
+# Parts of files.
+
+def test_reading_parts(tree, program):
+    path = tree / str(program.id) / "oncall"
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        assert os.pread(fd, 3, 4) == b"tea"
+        assert os.pread(fd, 100, 8) == b"\n"
+        assert os.pread(fd, 100, 9) == b""
+        assert os.pread(fd, 100, 1 << 40) == b""
+        assert os.lseek(fd, 0, os.SEEK_END) == 9
+    finally:
+        os.close(fd)
+    with pytest.raises(IsADirectoryError):
+        (tree / str(program.id)).read_text()
+    with pytest.raises(NotADirectoryError):
+        os.listdir(path)
+
+
+# What comes.
+
+def test_a_program_is_there_when_its_loader_returns(tree, hand):
+    for _ in range(200):
+        fd, number = hand()
+        assert str(number) in os.listdir(tree)
+        assert (tree / str(number) / "info" / "id").read_text() == f"{number}\n"
+        os.close(fd)
+
+
+def test_what_was_not_there_is_not_remembered(tree, fds):
+    fd = bpf.prog_load()
+    last = bpf.object_id(fd)
+    os.close(fd)
+    # Others may load programs as well: ours is one of the next.
+    expected = [str(last + i) for i in range(1, 60)]
+    for name in expected:
+        assert not (tree / name).exists() or int(name) in bpf.prog_ids()
+    fds.append(bpf.prog_load())
+    number = str(bpf.object_id(fds[-1]))
+    assert (tree / number).is_dir()
+
+
+def test_a_map_is_there_when_it_is_made(tree, fds):
+    for _ in range(100):
+        fd = bpf.map_create(name=b"made")
+        number = str(bpf.object_id(fd))
+        assert number in os.listdir(tree / "maps")
+        assert (tree / "maps" / number / "info" / "name").read_text() == "made\n"
+        assert os.listdir(tree / "maps" / number / "progs") == []
+        os.close(fd)
+        eventually(lambda: not (tree / "maps" / number).exists())
+        assert number not in os.listdir(tree / "maps")
+
+
+def getdents(fd, size):
+    """Names in a directory, as getdents64(2) gives them into a buffer of that size."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    names, room = [], ctypes.create_string_buffer(size)
+    number = {"x86_64": 217, "aarch64": 61}[os.uname().machine]
+    while (got := libc.syscall(number, fd, room, size)) > 0:
+        at = 0
+        while at < got:
+            length = struct.unpack_from("<H", room.raw, at + 16)[0]
+            names.append(room.raw[at + 19:at + length].split(b"\0")[0].decode())
+            at += length
+    assert got == 0, os.strerror(ctypes.get_errno())
+    return names
+
+
+@pytest.mark.parametrize("size", [300, 1024, 32768])
+def test_listings_stay_right_while_programs_come_and_go(tree, hand, size):
+    passing = []
+    stay = []
+    for _ in range(60):
+        passing.append(hand()[0])
+        stay.append(str(hand()[1]))
+    done = threading.Event()
+
+    def churn():
+        while not done.is_set():
+            os.close(passing.pop(0))
+            passing.append(bpf.prog_load(name=b"passing"))
+
+    churner = threading.Thread(target=churn)
+    churner.start()
+    try:
+        for _ in range(60):
+            fd = os.open(tree, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                names = getdents(fd, size)
+            finally:
+                os.close(fd)
+            assert len(set(names)) == len(names)
+            assert set(stay) <= set(names)
+            assert names[:3] == [".", "..", "maps"]
+    finally:
+        done.set()
+        churner.join()
+        for fd in passing:
+            os.close(fd)
+
+
+def test_a_listing_can_be_continued_anywhere(tree, hand):
+    numbers = [hand() for _ in range(50)]
+    fd = os.open(tree, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        first = getdents(fd, 32768)
+        os.lseek(fd, 0, os.SEEK_SET)
+        os.close(numbers[25][0])
+        eventually(lambda: numbers[25][1] not in bpf.prog_ids())
+        second = getdents(fd, 300)
+    finally:
+        os.close(fd)
+    ours = [str(number) for _, number in numbers]
+    assert [name for name in first if name in ours] == ours
+    assert [name for name in second if name in ours] == ours[:25] + ours[26:]
+
+
+# What goes.
+
+def test_what_is_unloaded_is_gone(tree, hand):
+    kept = [hand()[1] for _ in range(3)]
+    for _ in range(50):
+        fd, number = hand()
+        directory = tree / str(number)
+        assert (directory / "info" / "tag").read_text()
+        assert str(number) in os.listdir(tree)
+        os.close(fd)
+        eventually(lambda: not directory.exists())
+        assert str(number) not in os.listdir(tree)
+        assert not (directory / "info" / "tag").exists()
+        for command in (("ls", directory), ("stat", directory), ("cat", directory / "info" / "id")):
+            gone = run(*command)
+            assert gone.returncode != 0
+            assert "No such file or directory" in gone.stderr
+    assert all((tree / str(number)).is_dir() for number in kept)
+
+
+def test_a_walk_goes_on_where_programs_vanish(tree, program, hand):
+    passing = [hand()[0] for _ in range(30)]
+    done = threading.Event()
+
+    def churn():
+        while not done.is_set():
+            os.close(passing.pop(0))
+            passing.append(bpf.prog_load(name=b"passing"))
+
+    churner = threading.Thread(target=churn)
+    churner.start()
+    try:
+        for _ in range(15):
+            for command in (["grep", "-r", "net-team", tree], ["ls", "-lR", tree],
+                            ["find", tree, "-type", "f", "-size", "+0"]):
+                seen = run(*command)
+                for line in seen.stderr.splitlines():
+                    assert "No such file or directory" in line
+                assert f"{program.id}/oncall" in seen.stdout or command[0] == "ls"
+                assert str(program.id) in seen.stdout
+    finally:
+        done.set()
+        churner.join()
+        for fd in passing:
+            os.close(fd)
+
+
+def test_an_open_file_stays_readable(tree, hand, fds):
+    fd, number = hand()
+    data = bpf.metadata_map([("bpf_metadata_oncall", "net-team"), ("bpf_metadata_app", "proxy")])
+    fds.append(data)
+    bpf.bind(fd, data)
+    oncall = os.open(tree / str(number) / "oncall", os.O_RDONLY)
+    app = os.open(tree / str(number) / "app", os.O_RDONLY)
+    tag = os.open(tree / str(number) / "info" / "tag", os.O_RDONLY)
+    fds += [oncall, app, tag]
+    text = (tree / str(number) / "info" / "tag").read_bytes()
+    assert os.pread(oncall, 100, 0) == b"net-team\n"
+    os.close(fd)
+    os.close(data)
+    eventually(lambda: not (tree / str(number)).exists())
+    assert os.pread(oncall, 100, 0) == b"net-team\n"
+    # This one was never read before.
+    assert os.pread(app, 100, 0) == b"proxy\n"
+    assert os.pread(tag, 100, 0) == text
+    assert os.fstat(app).st_size == 6
+
+
+def test_inside_of_what_is_gone(tree, hand):
+    fd, number = hand()
+    inside = os.open(tree / str(number) / "info", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        assert "tag" in os.listdir(inside)
+        os.close(fd)
+        eventually(lambda: not (tree / str(number)).exists())
+        with pytest.raises(FileNotFoundError):
+            os.open("name", os.O_RDONLY, dir_fd=inside)
+        with pytest.raises(FileNotFoundError):
+            os.stat("tag", dir_fd=inside)
+    finally:
+        os.close(inside)
+
+
+def test_nothing_is_kept_alive(tree, hand, fds):
+    fd, number = hand()
+    data = bpf.metadata_map([("bpf_metadata_oncall", "net-team")])
+    map_id = bpf.object_id(data)
+    bpf.bind(fd, data)
+    os.close(data)
+    directory = tree / str(number)
+    for path in [directory, *walk(directory), *walk(tree / "maps" / str(map_id))]:
+        kind = os.O_PATH | os.O_NOFOLLOW if path.is_symlink() else os.O_RDONLY
+        fds.append(os.open(path, kind))
+        if path.is_file():
+            assert path.read_text().endswith("\n")
+    here = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
+    fds.append(here)
+    os.chdir(directory / "info")
+    try:
+        assert number in bpf.prog_ids() and map_id in bpf.map_ids()
+        os.close(fd)
+        eventually(lambda: number not in bpf.prog_ids())
+        eventually(lambda: map_id not in bpf.map_ids())
+        eventually(lambda: not directory.exists())
+        eventually(lambda: not (tree / "maps" / str(map_id)).exists())
+    finally:
+        os.fchdir(here)
+
+
+def test_prog_arrays_are_not_kept_alive(tree, hand):
+    """The kernel loses a reference when one that only programs hold is opened and closed too fast."""
+    numbers = []
+    for _ in range(20):
+        fd, number = hand()
+        array = bpf.map_create(kind=bpf.MAP_TYPE_PROG_ARRAY, entries=4, name=b"jumps")
+        numbers.append(bpf.object_id(array))
+        bpf.bind(fd, array)
+        os.close(array)
+        # The loader's own close counts as well.
+        time.sleep(0.05)
+        for _ in range(3):
+            for path in (tree / str(number) / "maps" / "jumps", tree / "maps" / str(numbers[-1])):
+                ok("ls", "-lR", f"{path}/")
+                assert read_info(path / "info")["type"] == "prog_array\n"
+        os.close(fd)
+    eventually(lambda: not set(numbers) & set(bpf.map_ids()), 5)
+
+
+def test_nothing_is_kept_alive_while_it_is_read(tree, hand):
+    """However the reading falls between the moments of a program's end."""
+    done = threading.Event()
+
+    def read():
+        while not done.is_set():
+            for path in (tree, tree / "maps"):
+                for name in os.listdir(path):
+                    try:
+                        (path / name / "info" / "id").read_text()
+                    except FileNotFoundError:
+                        pass
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    try:
+        for _ in range(100):
+            fd, number = hand()
+            os.close(fd)
+            eventually(lambda: number not in bpf.prog_ids())
+            eventually(lambda: not (tree / str(number)).exists())
+    finally:
+        done.set()
+        for reader in readers:
+            reader.join()
+
+
+# What changes.
+
+def test_changed_values_are_new_files(tree, hand, fds):
+    fd, number = hand()
+    path = tree / str(number) / "info" / "run_cnt"
+    fds.append(bpf.enable_run_stats())
+    bpf.run_once(fd)
+    first = path.stat().st_ino
+    with open(path, encoding="ascii") as old:
+        before = int(old.read())
+        assert before > 0
+        assert path.stat().st_ino == first
+        bpf.run_once(fd)
+        assert path.stat().st_ino != first
+        assert int(path.read_text()) == before + 1
+        old.seek(0)
+        assert int(old.read()) == before
+        assert os.fstat(old.fileno()).st_ino == first
+    time_ns = int((tree / str(number) / "info" / "run_time_ns").read_text())
+    assert time_ns > 0
+
+
+def test_map_ids_grow(tree, hand, fds):
+    fd, number = hand()
+    info = tree / str(number) / "info" / "map_ids"
+    assert info.read_text() == "\n"
+    bound = []
+    for _ in range(3):
+        fds.append(bpf.metadata_map([("a", "b")]))
+        bpf.bind(fd, fds[-1])
+        bound.append(bpf.object_id(fds[-1]))
+        assert info.read_text() == " ".join(str(one) for one in bound) + "\n"
+        assert sorted(name for name in os.listdir(tree / str(number) / "maps")
+                      if name.isdigit()) == sorted(str(one) for one in bound)
+        assert os.listdir(tree / "maps" / str(bound[-1]) / "progs") == [str(number)]
+
+
+def test_freezing_a_map_is_seen(tree, fds):
+    fds.append(bpf.map_create(name=b"freezes"))
+    info = tree / "maps" / str(bpf.object_id(fds[-1])) / "info"
+    assert (info / "frozen").read_text() == "0\n"
+    bpf.map_freeze(fds[-1])
+    assert (info / "frozen").read_text() == "1\n"
