@@ -109,13 +109,9 @@ static void ring_clear(void *data)
  * can make a full ring look like an empty one; then it rings once more, and is told again. */
 static void bell_set_room(struct perf_event_mmap_page *bell, uint64_t room)
 {
-        uint64_t head;
+        uint64_t head = __atomic_load_n(&bell->data_head, __ATOMIC_ACQUIRE);
 
-        do {
-                head = __atomic_load_n(&bell->data_head, __ATOMIC_ACQUIRE);
-                __atomic_store_n(&bell->data_tail, head + room - RING_SIZE, __ATOMIC_RELEASE);
-                __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        } while (__atomic_load_n(&bell->data_head, __ATOMIC_RELAXED) != head);
+        __atomic_store_n(&bell->data_tail, head + room - RING_SIZE, __ATOMIC_RELEASE);
 }
 
 static void set_rooms(Watch *watch, uint64_t room)
@@ -165,14 +161,13 @@ static bool ring_drain(Ring *ring, Watch *watch)
         if (start == head)
                 return true;
         ring->tail = head;
-        __atomic_store_n(&ring->page->data_tail, ring->tail, __ATOMIC_RELEASE);
+        __atomic_store_n(&ring->page->data_tail, ring->tail, __ATOMIC_SEQ_CST);
 
         /* A full ring drops records, and says so only before the next record that fits. That a ring
          * has been full shows in how far its head has come since the tail that the kernel could see
          * until now. Half a ring is taken for a full one, since the head that we see may lag behind
          * by a record or two: it costs one comparison after more than a thousand events. */
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        head = __atomic_load_n(&ring->page->data_head, __ATOMIC_RELAXED);
+        head = __atomic_load_n(&ring->page->data_head, __ATOMIC_SEQ_CST);
         return complete && head - start < RING_SIZE / 2;
 }
 
@@ -301,11 +296,9 @@ static int open_uevents(void)
         return fd;
 }
 
-/* What is to be waited for, if the rings have been @changed: that a bell or the alarm has woken us,
- * or that they are new. Returns as watch_dispatch() does.
- *
- * A record that is written while the bells are being set may not ring. It is found by one more look
- * after that. */
+/* Sets the bells or silences them. @changed: something has woken us, or the rings are new. Returns
+ * what watch_dispatch() does. A record that is written while the bells are being set may not ring:
+ * it is found by one more look after that. */
 static int next_round(Watch *watch, bool changed)
 {
         uint64_t written = 0;

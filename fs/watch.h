@@ -41,17 +41,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Watch, watch_free)
 int watch_fd(const Watch *watch);
 
 /*
- * Does what a readable watch_fd() asks for beside draining. Returns
- * - 0: wait for watch_fd();
- * - a number of milliseconds: events are coming. Wait for watch_fd(), but no longer than that, and
- *   then call it and watch_drain() again, in this order. What comes meanwhile may not wake. A few
- *   milliseconds after the last event it is 0 again;
- * - -errno: a CPU has come online, and the rings, which are all opened anew then, could not be.
- * There are none any more: watch_drain() returns false from then on, and the caller goes on without
- * events.
+ * Does what a readable watch_fd() asks for beside draining; may also be called when it is not. When
+ * a CPU has come online, all rings are opened anew, and the next watch_drain() returns false.
  *
- * After the rings were opened anew, the next watch_drain() returns false. It may also be called
- * when nothing was waited for.
+ * Returns 0: wait for watch_fd(). Or a number of milliseconds: events are coming, and what comes
+ * next may not wake; wait for watch_fd(), but no longer than that, and then call this and
+ * watch_drain() again, in this order. Some milliseconds after the last event it is 0 again.
+ *
+ * Or -errno: the rings could not be opened anew, and there are none any more. watch_drain() returns
+ * false from then on, and the caller goes on without events.
  */
 int watch_dispatch(Watch *watch);
 

@@ -67,6 +67,7 @@ typedef struct World {
         char *bpffs;   /* the same */
         int map;       /* an array that user space can map, of one page and more */
         int prog;      /* a socket filter */
+        int perf;      /* an event of this process */
         uint32_t map_id;
         uint32_t prog_id;
         int pair[2];      /* connected datagram sockets */
@@ -85,6 +86,17 @@ static int make_map(void)
         LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
 
         return bpf_map_create(BPF_MAP_TYPE_ARRAY, "sandboxed", 4, MAP_BYTES, 1, &opts);
+}
+
+static int open_perf(void)
+{
+        struct perf_event_attr attr = {
+                .type = PERF_TYPE_SOFTWARE,
+                .size = sizeof(attr),
+                .config = PERF_COUNT_SW_DUMMY,
+        };
+
+        return syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
 static int load_prog(void)
@@ -129,6 +141,8 @@ static void enter_world(World *world, bool with_kernel)
         g_assert_cmpint(world->map, >=, 0);
         world->prog = load_prog();
         g_assert_cmpint(world->prog, >=, 0);
+        world->perf = open_perf();
+        g_assert_cmpint(world->perf, >=, 0);
         len = sizeof(map_info);
         g_assert_cmpint(bpf_obj_get_info_by_fd(world->map, &map_info, &len), ==, 0);
         world->map_id = map_info.id;
@@ -432,8 +446,7 @@ static int try_read_process(World *world)
         struct iovec local = { .iov_base = &here, .iov_len = 1 };
         struct iovec remote = { .iov_base = (void *)world->dir, .iov_len = 1 };
 
-        return RESULT(syscall(SYS_process_vm_readv, world->victim, &local, 1UL, &remote,
-                              1UL, 0UL));
+        return RESULT(syscall(SYS_process_vm_readv, world->victim, &local, 1UL, &remote, 1UL, 0UL));
 }
 
 static int try_kill(World *world)
@@ -536,6 +549,17 @@ static int map_bpf(World *world, size_t length, int protection)
 static int try_map_for_writing(World *world)
 {
         return map_bpf(world, MAP_BYTES, PROT_READ | PROT_WRITE);
+}
+
+/* The rings' mappings are allowed, and no shorter ones: for what is as long, any map is that is not
+ * shorter. */
+static int try_short_map_for_writing(World *world)
+{
+        int r = ENOSYS;
+
+        for (size_t length = 4096; r != 0 && length < watch_mapping_length(); length += 4096)
+                r = map_bpf(world, length, PROT_READ | PROT_WRITE);
+        return r;
 }
 
 static int try_map_for_reading(World *world)
@@ -677,6 +701,18 @@ static int try_perf_of_process(World *world)
                 syscall(SYS_perf_event_open, &attr, world->victim, -1, -1, PERF_FLAG_FD_CLOEXEC));
 }
 
+static int try_perf_ioctl(World *world)
+{
+        return RESULT(ioctl(world->perf, PERF_EVENT_IOC_PAUSE_OUTPUT, 0)) == EINVAL ? 0 : errno;
+}
+
+/* Outside, the kernel finds that nothing can be attached to this kind of event. */
+static int try_perf_attach(World *world)
+{
+        return RESULT(ioctl(world->perf, PERF_EVENT_IOC_SET_BPF, world->prog)) == EINVAL ? 0
+                                                                                         : errno;
+}
+
 static int try_keyctl(World *world)
 {
         return RESULT(syscall(SYS_keyctl, 0, -3, 0)); /* KEYCTL_GET_KEYRING_ID of the session */
@@ -743,6 +779,7 @@ static const Try must_fail[] = {
         { "mmap-exec", try_exec_mapping },
         { "mprotect-exec", try_exec_protection },
         { "mmap-bpf-map-writable", try_map_for_writing },
+        { "mmap-bpf-map-shorter", try_short_map_for_writing },
         { "mmap-bpf-map", try_map_for_reading, true },
         { "madvise-poison", try_poison },
         { "dup2", try_dup },
@@ -764,6 +801,8 @@ static const Try must_fail[] = {
         { "bpf-enable-stats", try_statistics },
         { "bpf-raw-tracepoint", try_raw_tracepoint },
         { "perf-of-process", try_perf_of_process },
+        { "perf-ioctl", try_perf_ioctl },
+        { "perf-set-bpf", try_perf_attach },
         { "keyctl", try_keyctl },
 };
 
@@ -896,7 +935,7 @@ static int need_watch(World *world)
         watch_drain(world->watch, count, &n);
         NEED(write(world->uevent, "online", 6) == 6);
         NEED(poll(&pollfd, 1, 10000) == 1);
-        NEED(watch_dispatch(world->watch) == 0);
+        NEED(watch_dispatch(world->watch) > 0);
         NEED(!watch_drain(world->watch, count, &n));
         NEED(watch_drain(world->watch, count, &n));
         watch_free(world->watch);

@@ -11,6 +11,7 @@
 #include <bpf/bpf.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 
 typedef struct Event {
@@ -172,6 +173,20 @@ static void test_overflow(void)
         run_anywhere();
 }
 
+/* Makes rounds until the bells are set and nothing comes. */
+static void settle(Watch *watch)
+{
+        bool complete;
+        int r;
+
+        while ((r = watch_dispatch(watch)) != 0) {
+                g_assert_cmpint(r, >, 0);
+                drain(watch, 0, &complete);
+                readable(watch_fd(watch), r);
+        }
+        drain(watch, 0, &complete);
+}
+
 static void test_wakes(void)
 {
         g_autoptr(Watch) watch = new_watch();
@@ -180,22 +195,131 @@ static void test_wakes(void)
         int fd;
 
         for (int i = 0; i < 20; i++) {
-                while (readable(watch_fd(watch), 0)) {
-                        g_assert_cmpint(watch_dispatch(watch), ==, 0);
-                        drain(watch, 0, &complete);
-                }
+                settle(watch);
                 fd = load(&id);
                 g_assert_true(readable(watch_fd(watch), 10000));
-                g_assert_cmpint(watch_dispatch(watch), ==, 0);
+                g_assert_cmpint(watch_dispatch(watch), >, 0);
                 g_assert_cmpstr(drain(watch, id, &complete), ==, "L");
-                while (readable(watch_fd(watch), 0)) {
-                        g_assert_cmpint(watch_dispatch(watch), ==, 0);
-                        drain(watch, 0, &complete);
-                }
+                settle(watch);
                 close(fd);
                 g_assert_true(readable(watch_fd(watch), 10000));
+                g_assert_cmpint(watch_dispatch(watch), >, 0);
                 g_assert_cmpstr(drain(watch, id, &complete), ==, "U");
         }
+}
+
+static void take_out_unloaded(bool loaded, uint32_t id, void *data)
+{
+        if (!loaded)
+                g_hash_table_remove(data, GUINT_TO_POINTER(id));
+}
+
+/* The first event of many wakes. The others are found in rounds, and cost nobody a wake-up, until
+ * it has been quiet for a while. */
+static void test_burst(void)
+{
+        g_autoptr(Watch) watch = new_watch();
+        g_autoptr(GHashTable) loaded = g_hash_table_new(NULL, NULL);
+
+        run_on(0);
+        for (int i = 0; i < 10; i++) {
+                const struct perf_event_mmap_page *bell;
+                guint n_wakes = 0;
+                uint64_t rung;
+                uint32_t id;
+
+                settle(watch);
+                bell = g_array_index(watch->rings, Ring, 0).bell;
+                rung = bell->data_head;
+                close(load(&id));
+                g_assert_cmpuint(bell->data_head, >, rung);
+                g_assert_true(readable(watch_fd(watch), 10000));
+                g_assert_cmpint(watch_dispatch(watch), ==, ROUND_MS);
+
+                rung = bell->data_head;
+                for (int j = 0; j < 500; j++) {
+                        close(load(&id));
+                        g_hash_table_add(loaded, GUINT_TO_POINTER(id));
+                        n_wakes += readable(watch_fd(watch), 0);
+                        g_assert_cmpint(watch_dispatch(watch), ==, ROUND_MS);
+                        watch_drain(watch, take_out_unloaded, loaded);
+                }
+                g_assert_cmpuint(bell->data_head, ==, rung);
+                /* The alarm, and on other CPUs what was being written when they were silenced. */
+                g_assert_cmpuint(n_wakes, <, 50);
+                /* Whoever lists programs may hold one for longer than we do. */
+                for (int j = 0; j < 10000 && g_hash_table_size(loaded) > 0; j++) {
+                        readable(watch_fd(watch), ROUND_MS);
+                        watch_dispatch(watch);
+                        watch_drain(watch, take_out_unloaded, loaded);
+                }
+                g_assert_cmpuint(g_hash_table_size(loaded), ==, 0);
+        }
+        run_anywhere();
+}
+
+typedef struct Loader {
+        pthread_mutex_t mutex;
+        pthread_cond_t changed;
+        uint32_t id; /* of what was loaded and unloaded; 0: it has been seen, go on */
+} Loader;
+
+#define N_PAUSES 1000
+
+/* One program after the other, each at another moment of the rounds that the one before has begun.
+ */
+static void *load_and_wait(void *data)
+{
+        Loader *loader = data;
+
+        for (int i = 0; i < N_PAUSES; i++) {
+                uint32_t id;
+
+                g_usleep(i % 2 ? i * 6 : 0);
+                close(load(&id));
+                pthread_mutex_lock(&loader->mutex);
+                loader->id = id;
+                while (loader->id != 0)
+                        pthread_cond_wait(&loader->changed, &loader->mutex);
+                pthread_mutex_unlock(&loader->mutex);
+        }
+        return NULL;
+}
+
+static void remember_unloaded(bool loaded, uint32_t id, void *data)
+{
+        if (!loaded)
+                g_hash_table_add(data, GUINT_TO_POINTER(id));
+}
+
+/* No event goes unnoticed, whenever it comes: nobody but this thread drains, and it sleeps as long
+ * as it is told to. */
+static void test_nothing_lost(void)
+{
+        g_autoptr(Watch) watch = new_watch();
+        g_autoptr(GHashTable) unloaded = g_hash_table_new(NULL, NULL);
+        Loader loader = { .mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+        int timeout = 0, n_seen = 0;
+        pthread_t thread;
+
+        g_assert_cmpint(pthread_create(&thread, NULL, load_and_wait, &loader), ==, 0);
+        while (n_seen < N_PAUSES) {
+                bool woken = readable(watch_fd(watch), timeout > 0 ? timeout : 10000);
+
+                g_assert_true(woken || timeout > 0);
+                timeout = watch_dispatch(watch);
+                g_assert_cmpint(timeout, >=, 0);
+                g_assert_true(watch_drain(watch, remember_unloaded, unloaded));
+                pthread_mutex_lock(&loader.mutex);
+                if (loader.id != 0 &&
+                    g_hash_table_contains(unloaded, GUINT_TO_POINTER(loader.id))) {
+                        n_seen++;
+                        loader.id = 0;
+                        pthread_cond_signal(&loader.changed);
+                }
+                pthread_mutex_unlock(&loader.mutex);
+        }
+        pthread_join(thread, NULL);
 }
 
 static void put(const char *path, const char *text)
@@ -219,16 +343,17 @@ static void test_uevents(void)
         put("/sys/devices/system/cpu/cpu0/uevent", "change");
         put("/sys/devices/system/cpu/cpu0/uevent", "offline");
         g_assert_false(readable(watch->uevents, 0));
-        g_assert_cmpint(watch_dispatch(watch), ==, 0);
+        g_assert_cmpint(watch_dispatch(watch), >=, 0);
         assert_drain(watch, 0, "", true);
 
         for (int i = 0; i < 3; i++)
                 put("/sys/devices/system/cpu/cpu0/uevent", "online");
         g_assert_true(readable(watch_fd(watch), 10000));
-        g_assert_cmpint(watch_dispatch(watch), ==, 0);
+        g_assert_cmpint(watch_dispatch(watch), >=, 0);
         g_assert_false(readable(watch->uevents, 0));
         assert_drain(watch, 0, "", false);
 
+        settle(watch);
         fd = load(&id);
         g_assert_true(readable(watch_fd(watch), 10000));
         assert_drain(watch, id, "L", true);
@@ -238,7 +363,7 @@ static void test_uevents(void)
         /* More messages than the socket holds. */
         for (int i = 0; i < 3000; i++)
                 put("/sys/devices/system/cpu/cpu0/uevent", "online");
-        g_assert_cmpint(watch_dispatch(watch), ==, 0);
+        g_assert_cmpint(watch_dispatch(watch), >=, 0);
         g_assert_false(readable(watch->uevents, 0));
         assert_drain(watch, 0, "", false);
         assert_drain(watch, 0, "", true);
@@ -280,7 +405,7 @@ static void test_hotplug(void)
         g_assert_true(complete_off);
 
         g_assert_true(readable(watch_fd(watch), 10000));
-        g_assert_cmpint(watch_dispatch(watch), ==, 0);
+        g_assert_cmpint(watch_dispatch(watch), >=, 0);
         assert_drain(watch, 0, "", false);
         run_on(1);
         fd = load(&id);
@@ -308,6 +433,15 @@ static void test_not_permitted(void)
         g_test_trap_assert_stderr("*not permitted*CAP_PERFMON*");
 }
 
+static void *map_plain_memory(void)
+{
+        void *memory = mmap(NULL, watch_mapping_length(), PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        g_assert_true(memory != MAP_FAILED);
+        return memory;
+}
+
 /* A watch with @n rings of plain memory. */
 static Watch *new_fake(guint n)
 {
@@ -322,9 +456,8 @@ static Watch *new_fake(guint n)
         for (guint i = 0; i < n; i++) {
                 Ring ring = { 0 };
 
-                ring.page = mmap(NULL, watch_mapping_length(), PROT_READ | PROT_WRITE,
-                                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-                g_assert_true(ring.page != MAP_FAILED);
+                ring.page = map_plain_memory();
+                ring.bell = map_plain_memory();
                 ring.records = (const uint8_t *)ring.page + sysconf(_SC_PAGESIZE);
                 g_array_append_val(watch->rings, ring);
         }
@@ -456,6 +589,38 @@ static void test_hostile(void)
         }
 }
 
+/* As the kernel reckons it. */
+static uint64_t room(const struct perf_event_mmap_page *bell)
+{
+        return (bell->data_tail - bell->data_head - 1) % RING_SIZE;
+}
+
+/* When the bells are silent, and when they are set again. */
+static void test_rounds(void)
+{
+        g_autoptr(Watch) watch = new_fake(2);
+        bool complete;
+
+        for (int i = 0; i < 3; i++) {
+                append_event(watch, i % 2, true, 1);
+                /* A request may be the first to read it. */
+                if (i == 0)
+                        drain(watch, 1, &complete);
+                for (guint j = 0; j < 2; j++)
+                        g_array_index(watch->rings, Ring, j).bell->data_head += 24;
+                for (guint quiet = 0; quiet <= QUIET_ROUNDS; quiet++) {
+                        g_assert_cmpint(watch_dispatch(watch), ==, ROUND_MS);
+                        drain(watch, 1, &complete);
+                        for (guint j = 0; j < 2; j++)
+                                g_assert_cmpuint(
+                                        room(g_array_index(watch->rings, Ring, j).bell), ==,
+                                        quiet < QUIET_ROUNDS ? NO_ROOM - 1 : RING_SIZE - 1);
+                }
+                g_assert_cmpint(watch_dispatch(watch), ==, 0);
+                g_assert_cmpint(watch_dispatch(watch), ==, 0);
+        }
+}
+
 int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
@@ -463,6 +628,8 @@ int main(int argc, char **argv)
         g_test_add_func("/watch/two-cpus", test_two_cpus);
         g_test_add_func("/watch/overflow", test_overflow);
         g_test_add_func("/watch/wakes", test_wakes);
+        g_test_add_func("/watch/burst", test_burst);
+        g_test_add_func("/watch/nothing-lost", test_nothing_lost);
         g_test_add_func("/watch/uevents", test_uevents);
         g_test_add_func("/watch/hotplug", test_hotplug);
         g_test_add_func("/watch/not-permitted", test_not_permitted);
@@ -470,5 +637,6 @@ int main(int argc, char **argv)
         g_test_add_func("/watch/late-load", test_late_load);
         g_test_add_func("/watch/lost", test_lost);
         g_test_add_func("/watch/hostile", test_hostile);
+        g_test_add_func("/watch/rounds", test_rounds);
         return g_test_run();
 }
