@@ -19,7 +19,8 @@ typedef struct Known {
 
 struct Names {
         NamesReserved reserved;
-        GHashTable *known; /* name as the author wrote it -> Known */
+        GHashTable *known; /* long name as the author wrote it -> Known */
+        Known *last;       /* of a shorter name; NULL: none yet */
         GHashTable *given; /* name -> guint64: the number to try next behind a '~' */
 };
 
@@ -34,7 +35,7 @@ static void known_free(gpointer data)
 
 Names *names_new(NamesReserved reserved)
 {
-        Names *names = g_new(Names, 1);
+        Names *names = g_new0(Names, 1);
 
         names->reserved = reserved;
         names->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, known_free);
@@ -47,6 +48,8 @@ void names_free(Names *names)
         if (!names)
                 return;
         g_hash_table_unref(names->known);
+        if (names->last)
+                known_free(names->last);
         g_hash_table_unref(names->given);
         g_free(names);
 }
@@ -123,14 +126,25 @@ static char *fit(Known *known, const char *suffix)
                                known->escaped, known->hash, suffix);
 }
 
+/* Shorter names are worked out again: to remember them would take more than that. */
+#define WORTH_KNOWING 128
+
+/* What is known of @name; borrowed from @names, and good until the next call. */
 static Known *know(Names *names, const char *name)
 {
-        Known *known = g_hash_table_lookup(names->known, name);
+        bool worth = strlen(name) >= WORTH_KNOWING;
+        Known *known = worth ? g_hash_table_lookup(names->known, name) : NULL;
 
-        if (!known) {
-                known = g_new0(Known, 1);
-                known->escaped = escape(name);
+        if (known)
+                return known;
+        known = g_new0(Known, 1);
+        known->escaped = escape(name);
+        if (worth) {
                 g_hash_table_insert(names->known, g_strdup(name), known);
+        } else {
+                if (names->last)
+                        known_free(names->last);
+                names->last = known;
         }
         return known;
 }
