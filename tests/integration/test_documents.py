@@ -14,7 +14,7 @@ from conftest import ok, run
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 MAN = PROJECT / "man"
 PAGES = sorted(MAN.glob("*.[0-9]"))
-DUAL = {"include/bpfmeta.h", "include/bpfmeta-cflags"}
+DUAL = {"include/bpfmeta.h", "include/bpfmeta-cflags", "include/bpfmeta-check"}
 
 
 # The tree and bpfmetafs(5).
@@ -172,8 +172,8 @@ def test_exit_statuses_are_those_of_the_page(mountpoint, arguments, status):
 # All pages.
 
 def test_there_are_pages():
-    assert [page.name for page in PAGES] == ["bpfmeta-cflags.1", "bpfmeta.h.3", "bpfmetafs.5",
-                                             "bpfmetafs.8", "mount.bpfmetafs.8"]
+    assert [page.name for page in PAGES] == ["bpfmeta-cflags.1", "bpfmeta-check.1", "bpfmeta.h.3",
+                                             "bpfmetafs.5", "bpfmetafs.8", "mount.bpfmetafs.8"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
