@@ -297,10 +297,10 @@ TYPES = {
 TOO_LARGE = {"500000 levels"}
 
 
-def load_section(fds, btf, variables, size, data=None, section=".rodata"):
+def load_section(fds, btf, variables, size, data=None, section=".rodata", freeze=True):
     """A program by hand, and bound to it the map of a section; returns both ids."""
     datasec = btf.datasec(section, size, variables)
-    data_fd = bpf.typed_map(btf, datasec, (data or b"").ljust(size, b"\xf1"))
+    data_fd = bpf.typed_map(btf, datasec, (data or b"").ljust(size, b"\xf1"), freeze=freeze)
     fds.append(data_fd)
     fds.append(bpf.prog_load(name=b"hostile"))
     bpf.bind(fds[-1], data_fd)
@@ -468,13 +468,14 @@ def test_a_map_that_its_maker_cannot_read(watched, fds):
         f"{bpf.F_RDONLY_PROG}\n"
 
 
+@pytest.mark.parametrize("freeze", [True, False], ids=["frozen", "changing"])
 @pytest.mark.parametrize("size", [9 * MIB, 64 * MIB])
-def test_large_maps(watched, fds, program, size):
+def test_large_maps(watched, fds, program, size, freeze):
     btf = bpf.Btf()
     char, index = btf.int("char", 1), btf.int("int", 4)
     number, map_id = load_section(
         fds, btf, [(btf.var("bpf_metadata_small", btf.array(char, 4, index)), 0, 4)], size,
-        b"abc\0")
+        b"abc\0", freeze=freeze)
     watched.start()
     Visit(watched.path).visit(watched.path / str(number))
     Visit(watched.path).visit(watched.path / "maps" / str(map_id))
