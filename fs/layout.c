@@ -231,7 +231,7 @@ static void give_value(Lister *lister, uint64_t key, const char *name, Variables
                 entry.place.value->variables = variables_ref(variables);
                 entry.place.value->decoded = decoded && decoded->members ? decoded : NULL;
                 entry.place.value->ref = *ref;
-        } else if (map_is_fixed(map)) {
+        } else if (map_is_fixed(map) || (decoded && decoded->text)) {
                 entry.type = ENTRY_FILE;
                 entry.size = decoded && decoded->text ? decoded->size
                                                       : value_text(&space, ref, 0, 0, NULL);
