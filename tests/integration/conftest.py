@@ -19,6 +19,9 @@ BPFFS = pathlib.Path("/sys/fs/bpf")
 # A factor for time limits: an emulated machine is many times slower than a real one.
 SLOWNESS = float(os.environ.get("BPFMETAFS_TEST_SLOWNESS", "1"))
 
+# For there, a directory of objects that were compiled before.
+OBJECTS = os.environ.get("BPFMETAFS_TEST_OBJECTS")
+
 
 def run(*argv, **options):
     """Runs a command; its result has text. Failure is the caller's to judge."""
@@ -54,18 +57,23 @@ def bpffs():
     return BPFFS
 
 
+def compile_object(name, directory):
+    """Compiles tests/bpf/NAME.bpf.c; returns the object's path."""
+    include = "/usr/include/" + ok("gcc", "-print-multiarch").strip()
+    target = directory / f"{name}.bpf.o"
+    ok("clang", "-g", "-O2", "-Wall", "-target", "bpf", f"-I{include}", "-c",
+       SOURCES / f"{name}.bpf.c", "-o", target)
+    return target
+
+
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory):
     """Compiles tests/bpf/NAME.bpf.c once; returns the object's path."""
-    directory = tmp_path_factory.mktemp("bpf")
-    include = "/usr/include/" + ok("gcc", "-print-multiarch").strip()
+    directory = pathlib.Path(OBJECTS or tmp_path_factory.mktemp("bpf"))
 
-    def compile_once(name, *flags):
+    def compile_once(name):
         target = directory / f"{name}.bpf.o"
-        if not target.exists():
-            ok("clang", "-g", "-O2", "-Wall", "-target", "bpf", f"-I{include}", *flags, "-c",
-               SOURCES / f"{name}.bpf.c", "-o", target)
-        return target
+        return target if target.exists() else compile_object(name, directory)
 
     return compile_once
 
