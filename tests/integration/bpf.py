@@ -3,6 +3,7 @@
 libbpf's habits. Descriptors are plain ints; whoever got one closes it."""
 
 import ctypes
+import errno
 import os
 import platform
 import struct
@@ -105,6 +106,13 @@ def info(fd, size=256):
     address, keep = pointer(bytes(size))
     call(OBJ_GET_INFO_BY_FD, struct.pack("<IIQ", fd, size, address))
     return keep.raw
+
+
+def info_length(fd):
+    """How much this kernel tells of the object."""
+    address, keep = pointer(bytes(256))
+    attr = call(OBJ_GET_INFO_BY_FD, struct.pack("<IIQ", fd, len(keep), address))[1]
+    return struct.unpack_from("<I", attr, 4)[0]
 
 
 def object_id(fd):
@@ -213,3 +221,29 @@ def typed_map(btf, section, data, flags=F_RDONLY_PROG, name=b"by_hand.rodata", f
     if freeze:
         map_freeze(fd)
     return fd
+
+
+# What this kernel takes.
+
+def takes_btf(add):
+    """False if it refuses the BTF to which add(btf) adds the smallest example of something."""
+    btf = Btf()
+    add(btf)
+    try:
+        os.close(btf_load(btf.blob()))
+    except OSError as error:
+        return error.errno != errno.EINVAL
+    return True
+
+
+def takes_name(name):
+    return takes_btf(lambda btf: btf.struct(name, 0, []))
+
+
+def takes_value(size):
+    """False if the values of arrays have to be smaller."""
+    try:
+        os.close(map_create(value=size))
+    except OSError as error:
+        return error.errno != errno.E2BIG
+    return True

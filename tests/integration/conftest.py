@@ -50,6 +50,21 @@ def is_mounted(path):
                for line in open("/proc/self/mountinfo", encoding="utf-8"))
 
 
+def need_btf(what, add):
+    """Skips the test if this kernel's BTF has no such thing: add(btf) adds the smallest example."""
+    if not bpf.takes_btf(add):
+        pytest.skip(f"this kernel's BTF has no {what}")
+
+
+def need_floats():
+    need_btf("floats", lambda btf: btf.add("double", bpf.Btf.FLOAT, size=8))
+
+
+def need_name(name):
+    if not bpf.takes_name(name):
+        pytest.skip("this kernel's BTF has no names that long")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def bpffs():
     if run("findmnt", "-n", "-t", "bpf", BPFFS).returncode != 0:

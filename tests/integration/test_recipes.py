@@ -335,7 +335,13 @@ def shape(text):
     return set(re.sub(r"[0-9]+", "0", text).split())
 
 
-def test_the_screen_is_what_one_sees(host):
+# Where struct bpf_prog_info ends that has verified_insns.
+INFO_LENGTH = 220
+
+
+def test_the_screen_is_what_one_sees(host, hand):
+    if bpf.info_length(hand()[0]) < INFO_LENGTH:
+        pytest.skip("this kernel tells less of a program than the README shows")
     ((_, code),) = [block for block in blocks("console") if block[0] == "A look around"]
     seen = commands(code)
     assert len(seen) > 5

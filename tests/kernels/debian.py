@@ -100,7 +100,7 @@ class Kernels:
             # Since 6.19 the image itself is in packages of its own.
             names = [f"linux-image-{release}"]
             depends = self.query("show", names[0])
-            names += sorted(set(re.findall(r"\b(linux-(?:binary|modules)-\S+)", depends)))
+            names += sorted(set(re.findall(r"\b(linux-(?:base|binary|modules)-\S+)", depends)))
             subprocess.run(["apt-get", "download", "-qq", *names], check=True,
                            cwd=partial / "debs", env=self.environment)
             for package in (partial / "debs").iterdir():

@@ -179,6 +179,13 @@ def kernel_image(kernel, scratch):
     return image
 
 
+def configuration(kernel):
+    """{path: bytes} of the file in which libbpf looks up a kernel's configuration."""
+    (release,) = [path.name for path in kernel.glob("**/lib/modules/*")]
+    files = [path for path in kernel.rglob("config*") if path.name in ("config", f"config-{release}")]
+    return {f"boot/config-{release}": path.read_bytes() for path in files}
+
+
 class Machine:
     """A virtual machine's files in a directory of its own."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The first boot, with the shipped line in fstab; then the shipped unit."""
+"""The first boot, with the shipped line in fstab; then the shipped units."""
 
 import os
 import pathlib
@@ -12,6 +12,7 @@ from systemd import (TREE, UNIT, bpffs, compiled, daemons, eventually, load, mou
                      result, run, shows, state)
 
 FSTAB = pathlib.Path("/etc/fstab")
+SERVICE = "bpfmetafs.service"
 UNITS = pathlib.Path("/etc/systemd/system")
 EXAMPLES = pathlib.Path("/usr/share/doc/bpfmetafs/examples")
 
@@ -122,6 +123,37 @@ def test_automount(unit, program):
         FSTAB.write_text("")
         shutil.copy(EXAMPLES / UNIT, UNITS)
         ok("systemctl", "daemon-reload")
+
+
+@pytest.fixture
+def service(unit):
+    """The shipped service, which expects the daemon where it is built to by default."""
+    ok("systemctl", "stop", UNIT)
+    text = (EXAMPLES / SERVICE).read_text()
+    (UNITS / SERVICE).write_text(text.replace("/usr/local/sbin/", "/usr/sbin/"))
+    ok("systemctl", "daemon-reload")
+    yield
+    run("systemctl", "stop", SERVICE)
+    (UNITS / SERVICE).unlink()
+    ok("systemctl", "daemon-reload")
+
+
+def test_service(service, program):
+    ok("systemd-analyze", "verify", "--man=no", UNITS / SERVICE)
+    ok("systemctl", "start", SERVICE)
+    eventually(mounted)
+    assert shows(program)
+    (pid,) = daemons()
+    assert pathlib.Path(f"/proc/{pid}/cgroup").read_text().strip().endswith(f"/{SERVICE}")
+
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: daemons() not in ([], [pid]))
+    eventually(lambda: mounted() and shows(program))
+
+    ok("systemctl", "stop", SERVICE)
+    assert mounted() is None
+    assert (state(SERVICE), result(SERVICE)) == ("inactive", "success")
+    assert not daemons()
 
 
 def test_enable_for_the_next_boot(unit, program):
