@@ -298,7 +298,7 @@ static int try_openat2(World *world)
 {
         uint64_t how[3] = { O_WRONLY };
 
-        return RESULT(syscall(SYS_openat2, AT_FDCWD, world->file, how, sizeof(how)));
+        return RESULT(syscall(__NR_openat2, AT_FDCWD, world->file, how, sizeof(how)));
 }
 
 static int try_old_open(World *world)
