@@ -27,7 +27,7 @@ struct Ops {
         struct fuse_session *session;
         OpsReadyFunc ready;
         void *data;
-        bool brisk; /* the last request came soon after the answer to the one before */
+        bool brisk; /* the next request can be expected soon after the answer to the last */
         bool mounted;
         bool handles_signals;
 };
@@ -386,27 +386,29 @@ Ops *ops_mount(const OpsMount *mount, Tree *tree, OpsReadyFunc ready, void *data
  * woken for it takes several times as long as most requests, above all if the CPU sleeps by then
  * and is a virtual one. So while requests follow each other like that, the next one is looked for
  * this many microseconds before we sleep. */
-#define LINGER 100
+#define LINGER 50
 
 /* Waits as fuse_session_receive_buf() does on a descriptor that blocks. -EINTR: it is time to end.
  */
 static int next_request(Ops *ops, struct fuse_buf *buffer)
 {
         struct pollfd fd = { .fd = fuse_session_fd(ops->session), .events = POLLIN };
-        int64_t start = g_get_monotonic_time(), now = start;
+        int64_t start = g_get_monotonic_time(), waited = 0;
         int r = -EINTR;
 
         while (!fuse_session_exited(ops->session)) {
                 r = fuse_session_receive_buf(ops->session, buffer);
-                now = g_get_monotonic_time();
+                waited = g_get_monotonic_time() - start;
                 if (r != -EAGAIN)
                         break;
-                if (ops->brisk && now - start < LINGER)
+                if (ops->brisk && waited < LINGER)
                         sched_yield();
                 else if (poll(&fd, 1, -1) < 0 && errno != EINTR)
                         return -errno;
         }
-        ops->brisk = now - start < LINGER;
+        /* Who slept was woken late: the request may have come soon enough. It is worth a try, but
+         * after one in vain not the next. */
+        ops->brisk = waited < LINGER || (!ops->brisk && waited < 2 * LINGER);
         return r == -EAGAIN ? -EINTR : r;
 }
 
