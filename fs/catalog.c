@@ -47,6 +47,7 @@ struct Catalog {
         /* Which program is bound to which maps, as the last look at all programs had it. */
         GHashTable *bound;   /* map id -> GArray of program ids */
         int64_t bound_until; /* g_get_monotonic_time() up to which it is good */
+        int bound_error;     /* -errno: the look failed */
         GArray *bound_new;   /* ids of programs that were loaded since */
 };
 
@@ -230,7 +231,8 @@ static void release_maps(Prog *prog)
                 if (map->guardian != prog->id)
                         continue;
                 map->guardian = 0;
-                g_array_append_val(prog->catalog->gone_maps, map->id);
+                if (prog->catalog->watch)
+                        g_array_append_val(prog->catalog->gone_maps, map->id);
         }
 }
 
@@ -266,6 +268,19 @@ static void note_gone(Prog *prog)
 {
         g_array_append_val(prog->catalog->gone_progs, prog->id);
         drop_prog(prog);
+}
+
+/* The source has it no longer. The event that says so finds nothing any more: the kernel is told
+ * now.
+ */
+static void found_gone(Prog *prog)
+{
+        if (prog->gone)
+                return;
+        if (prog->catalog->watch)
+                note_gone(prog);
+        else
+                drop_prog(prog);
 }
 
 static void take_event(bool loaded, uint32_t id, void *data)
@@ -329,8 +344,8 @@ void catalog_follow(Catalog *catalog)
 
 void catalog_stop_events(Catalog *catalog)
 {
-        catalog->watch = NULL;
         forget_all(catalog);
+        catalog->watch = NULL;
 }
 
 bool catalog_has_gone(Catalog *catalog)
@@ -429,7 +444,7 @@ static void name_entries(Prog *prog, GHashTable *first)
 
                 /* Not read yet, or metadata's only once it is frozen: names may still come before.
                  */
-                if (map->facts.global_data &&
+                if (!prog->catalog->source->named && map->facts.global_data &&
                     (!map->variables ||
                      (!map_is_metadata(map) && variables_have_metadata(map->variables))))
                         settled = false;
@@ -467,7 +482,7 @@ static int find_maps(Prog *prog)
         int r = source->ops->prog_maps(source, prog->id, ids);
 
         if (r == -ENOENT)
-                drop_prog(prog);
+                found_gone(prog);
         if (r < 0 || ids->len <= n)
                 return r;
         prog->examined = false;
@@ -533,13 +548,14 @@ int prog_update(Prog *prog)
 
         if (prog->gone)
                 return -ENOENT;
-        if (!prog->examined || prog->unsettled)
+        /* Nothing of an object file is frozen or bound later. */
+        if (!prog->examined || (prog->unsettled && !source->named))
                 return examine(prog);
         if (source->named)
                 return 0;
         r = source->ops->prog(source, prog->id, &facts);
         if (r == -ENOENT)
-                drop_prog(prog);
+                found_gone(prog);
         return r < 0 || facts.n_maps == prog->facts.n_maps ? r : examine(prog);
 }
 
@@ -788,6 +804,18 @@ int map_variables(Map *map, Variables **out)
 /* For each microsecond that a look at all programs took, its result is used for this many. */
 #define BOUND_REUSE 8
 
+/* Adds @id where it belongs, unless it is there: a program that is loaded during a look at all is
+ * met there and by its event. */
+static void add_ascending(GArray *ids, uint32_t id)
+{
+        guint at = ids->len;
+
+        while (at > 0 && g_array_index(ids, uint32_t, at - 1) > id)
+                at--;
+        if (at == 0 || g_array_index(ids, uint32_t, at - 1) != id)
+                g_array_insert_val(ids, at, id);
+}
+
 static int scan_prog(Catalog *catalog, uint32_t id)
 {
         g_autoptr(GArray) maps = g_array_new(FALSE, TRUE, sizeof(uint32_t));
@@ -803,8 +831,7 @@ static int scan_prog(Catalog *catalog, uint32_t id)
                         progs = g_array_new(FALSE, FALSE, sizeof(uint32_t));
                         g_hash_table_insert(catalog->bound, map, progs);
                 }
-                if (progs->len == 0 || g_array_index(progs, uint32_t, progs->len - 1) != id)
-                        g_array_append_val(progs, id);
+                add_ascending(progs, id);
         }
         return 0;
 }
@@ -831,7 +858,7 @@ static int scan_bound(Catalog *catalog)
         int r;
 
         if (start < catalog->bound_until)
-                return scan_new(catalog);
+                return catalog->bound_error < 0 ? catalog->bound_error : scan_new(catalog);
         g_array_set_size(catalog->bound_new, 0);
         if (catalog->bound)
                 g_hash_table_unref(catalog->bound);
@@ -839,13 +866,12 @@ static int scan_bound(Catalog *catalog)
         while ((r = catalog->source->ops->next_prog(catalog->source, id, &id)) == 0) {
                 r = scan_prog(catalog, id);
                 if (r < 0)
-                        return r;
+                        break;
         }
-        if (r != -ENOENT)
-                return r;
+        catalog->bound_error = r == -ENOENT ? 0 : r;
         if (catalog->watch)
                 catalog->bound_until = start + (g_get_monotonic_time() - start) * (BOUND_REUSE + 1);
-        return 0;
+        return catalog->bound_error;
 }
 
 static bool holds(const Prog *prog, const Map *map)

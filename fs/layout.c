@@ -57,12 +57,17 @@ void entry_clear(Entry *entry)
         g_clear_pointer(&entry->content, g_bytes_unref);
 }
 
-/* True if the entry is asked for: what it is made of need not be fetched for others. A listing that
- * takes too long ends here, but not before it has got any further. */
-static bool wants(Lister *lister, uint64_t key, const char *name)
+/* A listing that takes too long ends here, but not before it has got any further. */
+static void check_deadline(Lister *lister)
 {
         if (lister->given && g_get_monotonic_time() > lister->deadline)
                 lister->stopped = true;
+}
+
+/* True if the entry is asked for: what it is made of need not be fetched for others. */
+static bool wants(Lister *lister, uint64_t key, const char *name)
+{
+        check_deadline(lister);
         return !lister->stopped && key > lister->after &&
                (!lister->want || strcmp(lister->want, name) == 0);
 }
@@ -634,6 +639,7 @@ static int list_ids(Lister *lister, uint64_t after,
                 r = give_one(lister, id);
                 if (r < 0 && r != -ENOENT)
                         return r;
+                check_deadline(lister);
         }
         return r == -ENOENT ? 0 : r;
 }
