@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <syslog.h>
@@ -110,8 +111,14 @@ Follow *follow_new(Watch *watch, Tree *tree, Ops *ops, GError **error)
 
 int follow_start(Follow *follow, GError **error)
 {
-        int r = pthread_create(&follow->thread, NULL, follow_thread, follow);
+        sigset_t all, before;
+        int r;
 
+        /* Signals are for the thread that serves. */
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        r = pthread_create(&follow->thread, NULL, follow_thread, follow);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
         if (r != 0) {
                 g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(r),
                             "cannot start the thread that follows events: %s", g_strerror(r));

@@ -27,7 +27,9 @@ struct Ops {
         struct fuse_session *session;
         OpsReadyFunc ready;
         void *data;
-        bool brisk; /* the next request can be expected soon after the answer to the last */
+        sigset_t signals;   /* blocked while we wait for a request */
+        int64_t rest_until; /* g_get_monotonic_time() before which we do not linger */
+        bool brisk;         /* the next request can be expected soon after the answer to the last */
         bool mounted;
         bool handles_signals;
 };
@@ -388,35 +390,61 @@ Ops *ops_mount(const OpsMount *mount, Tree *tree, OpsReadyFunc ready, void *data
  * this many microseconds before we sleep. */
 #define LINGER 50
 
+/* Who yields to one that keeps the CPU for long does not linger for this many times as long: one
+ * that sleeps is let in sooner. */
+#define REST 100
+
+static void yield(Ops *ops)
+{
+        int64_t before = g_get_monotonic_time(), after;
+
+        sched_yield();
+        after = g_get_monotonic_time();
+        if (after - before > LINGER)
+                ops->rest_until = after + REST * (after - before);
+}
+
 /* Waits as fuse_session_receive_buf() does on a descriptor that blocks. -EINTR: it is time to end.
- */
+ * Signals come only while we wait: libfuse drops a request that it has read when one has come
+ * since, and one that comes just before we sleep would not wake us. */
 static int next_request(Ops *ops, struct fuse_buf *buffer)
 {
+        static const struct timespec at_once = { 0 };
         struct pollfd fd = { .fd = fuse_session_fd(ops->session), .events = POLLIN };
         int64_t start = g_get_monotonic_time(), waited = 0;
         int r = -EINTR;
 
         while (!fuse_session_exited(ops->session)) {
-                r = fuse_session_receive_buf(ops->session, buffer);
-                waited = g_get_monotonic_time() - start;
-                if (r != -EAGAIN)
-                        break;
-                if (ops->brisk && waited < LINGER)
-                        sched_yield();
-                else if (poll(&fd, 1, -1) < 0 && errno != EINTR)
+                bool linger = ops->brisk && waited < LINGER;
+                int ready = ppoll(&fd, 1, linger ? &at_once : NULL, &ops->signals);
+
+                if (ready < 0 && errno != EINTR)
                         return -errno;
+                r = ready > 0 ? fuse_session_receive_buf(ops->session, buffer) : -EINTR;
+                waited = g_get_monotonic_time() - start;
+                if (r != -EINTR && r != -EAGAIN)
+                        break;
+                if (ready == 0)
+                        yield(ops);
         }
         /* Who slept was woken late: the request may have come soon enough. It is worth a try, but
          * after one in vain not the next. */
-        ops->brisk = waited < LINGER || (!ops->brisk && waited < 2 * LINGER);
+        ops->brisk = start + waited >= ops->rest_until &&
+                     (waited < LINGER || (!ops->brisk && waited < 2 * LINGER));
         return r == -EAGAIN ? -EINTR : r;
 }
 
 int ops_serve(Ops *ops)
 {
         struct fuse_buf buffer = { .mem = NULL };
+        sigset_t ends;
         int r = 0;
 
+        sigemptyset(&ends);
+        sigaddset(&ends, SIGTERM);
+        sigaddset(&ends, SIGINT);
+        sigaddset(&ends, SIGHUP);
+        pthread_sigmask(SIG_BLOCK, &ends, &ops->signals);
         while (!fuse_session_exited(ops->session)) {
                 r = next_request(ops, &buffer);
                 if (r > 0)
@@ -435,15 +463,9 @@ void ops_serve_until(Ops *ops, int fd)
                 { .fd = fuse_session_fd(ops->session), .events = POLLIN },
         };
         struct fuse_buf buffer = { .mem = NULL };
-        sigset_t signals;
 
-        /* A second signal ends nothing faster, and while a session counts as ended libfuse drops
-         * the requests that it reads. */
-        sigemptyset(&signals);
-        sigaddset(&signals, SIGTERM);
-        sigaddset(&signals, SIGINT);
-        sigaddset(&signals, SIGHUP);
-        pthread_sigmask(SIG_BLOCK, &signals, NULL);
+        /* While a session counts as ended libfuse drops the requests that it reads. A second signal
+         * does not come: ops_serve() has left them blocked. */
         fuse_session_reset(ops->session);
         while (poll(fds, G_N_ELEMENTS(fds), -1) >= 0 || errno == EINTR) {
                 if (fds[0].revents)

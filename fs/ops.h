@@ -30,7 +30,8 @@ typedef struct OpsMount {
 /* Makes a session and mounts it. @tree is borrowed. NULL: the sentence is in @error. */
 Ops *ops_mount(const OpsMount *mount, Tree *tree, OpsReadyFunc ready, void *data, GError **error);
 
-/* Serves until unmounted or told to end by SIGTERM, SIGINT or SIGHUP: 0; or -errno. */
+/* Serves until unmounted or told to end by SIGTERM, SIGINT or SIGHUP: 0; or -errno. These signals
+ * stay blocked. */
 int ops_serve(Ops *ops);
 
 /* After ops_serve() has returned: goes on serving until @fd is readable. */
