@@ -275,6 +275,11 @@ static int serve_inside(const Arguments *arguments, Tree *tree, Watch *watch, Op
         if (r < 0) {
                 say("%s", error->message);
         } else {
+                /* Not before: while an automounter waits for this mount, the kernel lets only its
+                 * process group near the mount point, and whoever else would unmount there waits
+                 * for ever. */
+                if (!arguments->foreground)
+                        setsid();
                 r = ops_serve(ops);
                 if (r < 0)
                         syslog(LOG_ERR, "serving %s ended: %s", arguments->mountpoint,
@@ -314,10 +319,6 @@ static int serve(const Arguments *arguments, Source *source, Ready *ready)
         /* The directory in which it was started shall not be busy for it. */
         if (chdir("/") < 0)
                 syslog(LOG_WARNING, "cannot change to /: %s", g_strerror(errno));
-        /* Not before: while an automounter waits for this mount, the kernel lets only its process
-         * group near the mount point, and makes all others wait. */
-        if (!ready->foreground)
-                setsid();
         return serve_inside(arguments, tree, watch, ops);
 }
 

@@ -296,6 +296,8 @@ static const Rule rules[] = {
         { "sched_yield", ALL },
         { "sched_getaffinity", ALL },
         { "prctl", SERVING, 1, { INT_IS(0, PR_SET_NAME) } },
+        /* A daemon leaves its session when it begins to serve. */
+        { "setsid", SERVING },
         { "exit", ALL },
         { "exit_group", ALL },
 
