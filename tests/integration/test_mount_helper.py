@@ -344,6 +344,8 @@ def test_two_trees(mountpoint, public, program):
 def test_killed_daemon(mountpoint, program):
     ok("mount", "-t", "bpfmetafs", "bpf", mountpoint)
     (pid,) = daemons(mountpoint)
+    # Whatever happens to the session that mounted is nothing to it.
+    assert os.getsid(pid) == pid
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: not daemons(mountpoint))
     with pytest.raises(OSError, match="Transport endpoint is not connected"):
