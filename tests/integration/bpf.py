@@ -236,6 +236,10 @@ def takes_btf(add):
     return True
 
 
+def takes_floats():
+    return takes_btf(lambda btf: btf.add("double", Btf.FLOAT, size=8))
+
+
 def takes_name(name):
     return takes_btf(lambda btf: btf.struct(name, 0, []))
 

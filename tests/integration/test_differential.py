@@ -22,6 +22,7 @@ import random
 
 import pytest
 
+import bpf
 import generate
 from conftest import Pinned, ok
 
@@ -53,8 +54,9 @@ def samples(tmp_path_factory, bpffs):
     directory = tmp_path_factory.mktemp("generated")
     include = "/usr/include/" + ok("gcc", "-print-multiarch").strip()
     made = []
+    count = OBJECTS + (FLOAT_OBJECTS if bpf.takes_floats() else 0)
     try:
-        for number in range(OBJECTS + FLOAT_OBJECTS):
+        for number in range(count):
             made.append(Sample(number, directory, include))
             if number < OBJECTS:
                 made[-1].dump()
