@@ -6,6 +6,7 @@ import ctypes
 import os
 import platform
 import struct
+import time
 
 SYS_BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 
@@ -99,6 +100,32 @@ def prog_ids():
 
 def map_ids():
     return _ids(MAP_GET_NEXT_ID)
+
+
+# How many programs the kernel may have that are unloaded and not yet freed. It frees them one by one
+# in work of its own, which falls behind whoever loads and unloads without a pause. When so many wait
+# that the memory for their code (32768 pieces of 64 bytes) is used up, the next load waits for work
+# that is queued behind theirs, holding a lock that they wait for (bpf_prog_pack_alloc(),
+# __purge_vmap_area_lazy(), Linux 6.18): from then on nobody loads a program before the next boot.
+UNFREED = 500
+
+
+def unfreed():
+    """How many programs, or parts of them, the kernel has that have no id."""
+    try:
+        with open("/proc/vmallocinfo", encoding="ascii") as areas:
+            return sum("bpf_prog_alloc" in line for line in areas) - len(prog_ids())
+    except FileNotFoundError:
+        return 0
+
+
+def let_free():
+    """Waits until the kernel has freed most of what was unloaded. Who loads and unloads without end
+    has to call it every hundred times. Not for long: parts of programs that are loaded count, too."""
+    for _ in range(100):
+        if unfreed() <= UNFREED:
+            return
+        time.sleep(0.05)
 
 
 def info(fd, size=256):

@@ -5,6 +5,7 @@ programs come and go."""
 import ctypes
 import errno
 import filecmp
+import itertools
 import json
 import mmap
 import os
@@ -538,6 +539,17 @@ def getdents(fd, size):
     return names
 
 
+def churn(passing, done):
+    """Unloads the oldest and loads another, without a pause."""
+    for i in itertools.count():
+        if done.is_set():
+            return
+        if i % 100 == 0:
+            bpf.let_free()
+        os.close(passing.pop(0))
+        passing.append(bpf.prog_load(name=b"passing"))
+
+
 @pytest.mark.parametrize("size", [300, 1024, 32768])
 def test_listings_stay_right_while_programs_come_and_go(tree, hand, size):
     passing = []
@@ -547,12 +559,7 @@ def test_listings_stay_right_while_programs_come_and_go(tree, hand, size):
         stay.append(str(hand()[1]))
     done = threading.Event()
 
-    def churn():
-        while not done.is_set():
-            os.close(passing.pop(0))
-            passing.append(bpf.prog_load(name=b"passing"))
-
-    churner = threading.Thread(target=churn)
+    churner = threading.Thread(target=churn, args=(passing, done))
     churner.start()
     try:
         for _ in range(60):
@@ -611,12 +618,7 @@ def test_a_walk_goes_on_where_programs_vanish(tree, program, hand):
     passing = [hand()[0] for _ in range(30)]
     done = threading.Event()
 
-    def churn():
-        while not done.is_set():
-            os.close(passing.pop(0))
-            passing.append(bpf.prog_load(name=b"passing"))
-
-    churner = threading.Thread(target=churn)
+    churner = threading.Thread(target=churn, args=(passing, done))
     churner.start()
     try:
         for _ in range(15):
