@@ -466,8 +466,11 @@ static int find_maps(Prog *prog)
         uint32_t n = prog->facts.n_maps;
         int r = source->ops->prog_maps(source, prog->id, ids);
 
+        if (r == -ENOENT)
+                drop_prog(prog);
         if (r < 0 || ids->len <= n)
                 return r;
+        prog->examined = false;
         prog->maps = g_renew(Map *, prog->maps, ids->len);
         prog->links = g_renew(char *, prog->links, ids->len);
         for (; n < ids->len; n++) {
@@ -530,15 +533,14 @@ int prog_update(Prog *prog)
 
         if (prog->gone)
                 return -ENOENT;
-        if (source->named && prog->examined)
+        if (!prog->examined || prog->unsettled)
+                return examine(prog);
+        if (source->named)
                 return 0;
         r = source->ops->prog(source, prog->id, &facts);
         if (r == -ENOENT)
                 drop_prog(prog);
-        if (r < 0 || (facts.n_maps == prog->facts.n_maps && prog->examined && !prog->unsettled))
-                return r;
-
-        return examine(prog);
+        return r < 0 || facts.n_maps == prog->facts.n_maps ? r : examine(prog);
 }
 
 /* Maps */
@@ -844,6 +846,33 @@ static int scan_bound(Catalog *catalog)
         if (catalog->watch)
                 catalog->bound_until = start + (g_get_monotonic_time() - start) * (BOUND_REUSE + 1);
         return 0;
+}
+
+static bool holds(const Prog *prog, const Map *map)
+{
+        for (uint32_t i = 0; i < prog->facts.n_maps; i++)
+                if (prog->maps[i] == map)
+                        return true;
+        return false;
+}
+
+void map_seek_guardian(Map *map)
+{
+        Catalog *catalog = map->catalog;
+        GArray *ids;
+
+        /* Only programs that are known can be guardians: events tell of no other. */
+        if (!catalog->watch || map->guardian != 0 || g_hash_table_size(catalog->progs) == 0 ||
+            scan_bound(catalog) < 0)
+                return;
+        ids = g_hash_table_lookup(catalog->bound, GUINT_TO_POINTER(map->id));
+        for (guint i = 0; ids && i < ids->len && map->guardian == 0; i++) {
+                gpointer id = GUINT_TO_POINTER(g_array_index(ids, uint32_t, i));
+                Prog *prog = g_hash_table_lookup(catalog->progs, id);
+
+                if (prog && (holds(prog, map) || find_maps(prog) == 0) && holds(prog, map))
+                        map->guardian = prog->id;
+        }
 }
 
 int catalog_map_progs(Catalog *catalog, uint32_t id, GArray *ids)

@@ -114,6 +114,9 @@ bool map_is_metadata(const Map *map);
 bool map_is_fixed(const Map *map);
 /* True while a live program that we are told about holds the map. */
 bool map_is_guarded(const Map *map);
+/* Looks for such a program among those that are known. May look at all programs, as
+ * catalog_map_progs() does. */
+void map_seek_guardian(Map *map);
 /* Its variables, borrowed from @map; empty if it is no global-data map. */
 int map_variables(Map *map, Variables **out);
 /* Its bytes and BTF as they are now, borrowed until map_value() is called for another map or

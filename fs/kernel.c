@@ -276,27 +276,28 @@ static int prog(Source *source, uint32_t id, SourceProg *out)
         return 0;
 }
 
+/* Most programs have fewer maps: one system call tells of all. */
+#define MAPS_GUESS 16
+
 static int prog_maps(Source *source, uint32_t id, GArray *ids)
 {
-        struct bpf_prog_info info;
-        autoclose int fd = -1;
-        uint32_t len, n;
+        autoclose int fd = open_prog(id);
         guint start = ids->len;
-        int r = prog_info_by_id(id, &info, &len, &fd);
+        uint32_t room = 0, n = MAPS_GUESS;
+        int r = fd < 0 ? fd : 0;
 
-        if (r < 0)
-                return r;
-        /* A map that is bound between the two calls is there at the next one. */
-        n = info.nr_map_ids;
-        g_array_set_size(ids, start + n);
-        if (n == 0)
-                return 0;
-        memset(&info, 0, sizeof(info));
-        info.map_ids = (uintptr_t)&g_array_index(ids, uint32_t, start);
-        info.nr_map_ids = n;
-        len = sizeof(info);
-        r = get_info(fd, &info, &len);
-        g_array_set_size(ids, r < 0 ? start : start + MIN(n, info.nr_map_ids));
+        /* A map that is bound between two calls is there at the next look. */
+        for (int i = 0; i < 2 && r == 0 && n > room; i++) {
+                struct bpf_prog_info info = { .nr_map_ids = n };
+                uint32_t len = sizeof(info);
+
+                room = n;
+                g_array_set_size(ids, start + room);
+                info.map_ids = (uintptr_t)&g_array_index(ids, uint32_t, start);
+                r = get_info(fd, &info, &len);
+                n = info.nr_map_ids;
+        }
+        g_array_set_size(ids, r < 0 ? start : start + MIN(n, room));
         return r;
 }
 

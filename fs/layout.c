@@ -648,6 +648,9 @@ static int give_map(Lister *lister, uint32_t id)
         if (r < 0)
                 return r;
         entry.name = map_file_name(lister->catalog, id, number);
+        /* Whoever lists them all may go through all. */
+        if (!lister->want)
+                map_seek_guardian(map);
         entry.fixed = map_is_guarded(map);
         entry.place = place_new(PLACE_MAP, NULL, map);
         give(lister, &entry);

@@ -314,6 +314,10 @@ static int serve(const Arguments *arguments, Source *source, Ready *ready)
         /* The directory in which it was started shall not be busy for it. */
         if (chdir("/") < 0)
                 syslog(LOG_WARNING, "cannot change to /: %s", g_strerror(errno));
+        /* Not before: while an automounter waits for this mount, the kernel lets only its process
+         * group near the mount point, and makes all others wait. */
+        if (!ready->foreground)
+                setsid();
         return serve_inside(arguments, tree, watch, ops);
 }
 
@@ -362,7 +366,6 @@ static int run_in_background(Arguments *arguments)
                 Ready ready = { .fd = fds[1], .null = open("/dev/null", O_RDWR | O_CLOEXEC) };
 
                 close(fds[0]);
-                setsid();
                 status = run(arguments, &ready);
                 options_free(arguments->options);
                 exit(status);

@@ -118,6 +118,11 @@ static int read_image(Reader *reader, int fd)
         return 0;
 }
 
+/* Younger than some C libraries' elf.h. */
+#ifndef EM_LOONGARCH
+#define EM_LOONGARCH 258
+#endif
+
 static const char *machine_name(uint32_t machine)
 {
         static const struct {

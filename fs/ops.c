@@ -9,10 +9,12 @@
 #include "ops.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <linux/fuse.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +27,7 @@ struct Ops {
         struct fuse_session *session;
         OpsReadyFunc ready;
         void *data;
+        bool brisk; /* the last request came soon after the answer to the one before */
         bool mounted;
         bool handles_signals;
 };
@@ -192,9 +195,11 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, bool
         r = tree_list(ops->tree, ino, offset > DOTS ? offset - DOTS : 0, plus, add_tree_entry,
                       &buffer, &changes);
         /* The kernel takes the listing for complete when it gets this empty answer; it has to find
-         * then that what it kept of the listing is gone. */
-        if (r == 0 && changes && buffer.used == 0)
+         * then that what it kept of the listing is gone. The attributes go with it. */
+        if (r == 0 && changes && buffer.used == 0) {
                 fuse_lowlevel_notify_inval_inode(ops->session, ino, 0, 0);
+                tree_drop_attr(ops->tree, ino);
+        }
         if (r == 0)
                 r = fuse_reply_buf(req, buffer.bytes, buffer.used);
         else
@@ -335,6 +340,7 @@ static bool mount_session(Ops *ops, const OpsMount *mount, GError **error)
         g_autofree char *options = session_options(mount);
         const char *argv[] = { mount->program, "-o", options, mount->debug ? "-d" : NULL, NULL };
         struct fuse_args args = FUSE_ARGS_INIT(mount->debug ? 4 : 3, (char **)argv);
+        int fd;
 
         ops->session = fuse_session_new(&args, &operations, sizeof(operations), ops);
         fuse_opt_free_args(&args);
@@ -356,6 +362,12 @@ static bool mount_session(Ops *ops, const OpsMount *mount, GError **error)
                 return false;
         }
         ops->mounted = true;
+        fd = fuse_session_fd(ops->session);
+        if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0) {
+                g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "cannot set up /dev/fuse: %s",
+                            g_strerror(errno));
+                return false;
+        }
         return true;
 }
 
@@ -370,12 +382,48 @@ Ops *ops_mount(const OpsMount *mount, Tree *tree, OpsReadyFunc ready, void *data
         return mount_session(ops, mount, error) ? g_steal_pointer(&ops) : NULL;
 }
 
+/* Whoever works through a tree sends the next request some microseconds after the answer. To be
+ * woken for it takes several times as long as most requests, above all if the CPU sleeps by then
+ * and is a virtual one. So while requests follow each other like that, the next one is looked for
+ * this many microseconds before we sleep. */
+#define LINGER 100
+
+/* Waits as fuse_session_receive_buf() does on a descriptor that blocks. -EINTR: it is time to end.
+ */
+static int next_request(Ops *ops, struct fuse_buf *buffer)
+{
+        struct pollfd fd = { .fd = fuse_session_fd(ops->session), .events = POLLIN };
+        int64_t start = g_get_monotonic_time(), now = start;
+        int r = -EINTR;
+
+        while (!fuse_session_exited(ops->session)) {
+                r = fuse_session_receive_buf(ops->session, buffer);
+                now = g_get_monotonic_time();
+                if (r != -EAGAIN)
+                        break;
+                if (ops->brisk && now - start < LINGER)
+                        sched_yield();
+                else if (poll(&fd, 1, -1) < 0 && errno != EINTR)
+                        return -errno;
+        }
+        ops->brisk = now - start < LINGER;
+        return r == -EAGAIN ? -EINTR : r;
+}
+
 int ops_serve(Ops *ops)
 {
-        int r = fuse_session_loop(ops->session);
+        struct fuse_buf buffer = { .mem = NULL };
+        int r = 0;
 
-        /* Positive: the signal that ended it. */
-        return r > 0 ? 0 : r;
+        while (!fuse_session_exited(ops->session)) {
+                r = next_request(ops, &buffer);
+                if (r > 0)
+                        fuse_session_process_buf(ops->session, &buffer);
+                else if (r != -EINTR)
+                        break;
+        }
+        free(buffer.mem);
+        return r == -EINTR ? 0 : MIN(r, 0);
 }
 
 void ops_serve_until(Ops *ops, int fd)

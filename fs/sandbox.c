@@ -520,8 +520,8 @@ void sandbox_free(Sandbox *sandbox)
 void sandbox_close_inherited(void)
 {
         /* From Linux 5.9 on. On older kernels what was inherited stays open: the daemon uses none.
-         */
-        syscall(SYS_close_range, STDERR_FILENO + 1, UINT_MAX, 0);
+         * The number is the kernel headers', for an older C library has no name of its own. */
+        syscall(__NR_close_range, STDERR_FILENO + 1, UINT_MAX, 0);
 }
 
 /* What libraries load when they are first used, while there still are files. */

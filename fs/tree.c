@@ -34,6 +34,7 @@ typedef struct Node {
         uint64_t number : SLOT_BITS + USE_BITS;
         uint64_t type : 8;                      /* NodeType */
         uint64_t current : 1;                   /* a lookup of its place finds it */
+        uint64_t bare : 1;                      /* the kernel has no attributes of it */
         uint64_t parent : SLOT_BITS + USE_BITS; /* number of the directory that it was found in */
         uint64_t kind : 8; /* PlaceKind: of the directory; of a file, its directory's */
         uint32_t key;      /* its entry in the parent */
@@ -386,9 +387,19 @@ static int enter(Tree *tree, Node *directory, Entry *entry, TreeEntry *out)
                 out->attr = attributes(tree, ino, &place, type, node->size);
         }
         out->entry_timeout = entry->fixed && followed ? TREE_FOREVER : 0;
-        out->known = node != directory && node->refs > 0 && out->entry_timeout > 0;
+        out->known = node != directory && node->refs > 0 && out->entry_timeout > 0 && !node->bare;
         node->refs++;
         return 0;
+}
+
+/* Whether the kernel has the attributes of the node @ino. */
+static void set_bare(Tree *tree, uint64_t ino, bool bare)
+{
+        uint64_t key;
+        Node *node = find_node(tree, ino, &key);
+
+        if (node && key == 0)
+                node->bare = bare;
 }
 
 static void tell_gone(Tree *tree)
@@ -411,6 +422,8 @@ int tree_lookup(Tree *tree, uint64_t parent, const char *name, TreeEntry *out)
         r = layout_find(tree->catalog, &place, name, &entry);
         if (r == 0)
                 r = enter(tree, directory, &entry, out);
+        if (r == 0)
+                set_bare(tree, out->attr.st_ino, false);
         tell_gone(tree);
         return r;
 }
@@ -450,7 +463,17 @@ int tree_getattr(Tree *tree, uint64_t ino, struct stat *attr)
         uint64_t key;
         Node *node = find_node(tree, ino, &key);
 
-        return node ? describe(tree, node, key, ino, attr) : -ENOENT;
+        if (!node)
+                return -ENOENT;
+        set_bare(tree, ino, false);
+        return describe(tree, node, key, ino, attr);
+}
+
+void tree_drop_attr(Tree *tree, uint64_t ino)
+{
+        autounlock pthread_mutex_t *lock = take_lock(tree);
+
+        set_bare(tree, ino, true);
 }
 
 /* Listing */
@@ -481,6 +504,8 @@ static bool list_entry(Entry *entry, void *data)
         if (!taken || !listing->lookup || out.known) {
                 node = find_node(tree, out.attr.st_ino, &key);
                 drop_refs(tree, node, 1);
+        } else {
+                set_bare(tree, out.attr.st_ino, false);
         }
         return taken;
 }

@@ -40,7 +40,7 @@ typedef struct TreeLook {
 typedef struct TreeEntry {
         struct stat attr;     /* st_ino is the node id as well */
         double entry_timeout; /* seconds for which the name may be remembered */
-        bool known;           /* in a listing: the kernel has the entry already and keeps it */
+        bool known;           /* in a listing: the kernel has all of it already and keeps it */
 } TreeEntry;
 
 /* @catalog is borrowed. */
@@ -57,6 +57,10 @@ void tree_forget(Tree *tree, uint64_t ino, uint64_t n);
 
 /* The attributes of @ino: they never change. */
 int tree_getattr(Tree *tree, uint64_t ino, struct stat *attr);
+
+/* The kernel is made to forget the attributes of @ino: whoever lists its directory brings them
+ * back, without a request for them alone. */
+void tree_drop_attr(Tree *tree, uint64_t ino);
 
 /* Called for an entry of a listing. @next is where the listing goes on after it. Returns false if
  * it has no room; then the entry counts as not looked up, and the listing ends. */

@@ -4,11 +4,17 @@
  * The inner loops of the benchmark. Every command does the same to each of its objects in turn, A B
  * C A B C ..., and prints a line of JSON: for each object the median of the rounds in nanoseconds.
  *
- *      probe read ROUNDS TIMES FILE...      open, read and close a file, TIMES in a row
- *      probe list ROUNDS DIRECTORY...       read a directory, and stat() every entry that is a
- * number probe sweep ROUNDS NAME IDS DIRECTORY... read a directory, and DIRECTORY/ID/NAME for each
- * line of IDS probe spawn ROUNDS COMMAND...        run a shell command; its output is read through
- * a pipe
+ * - probe read ROUNDS TIMES FILE...: open, read and close a file, TIMES in a row
+ *
+ * - probe trip ROUNDS TIMES DIRECTORY...: statfs(2), TIMES in a row; on FUSE, each is a request
+ * that costs the daemon nothing
+ *
+ * - probe list ROUNDS DIRECTORY...: read a directory, and stat() every entry that is a number
+ *
+ * - probe sweep ROUNDS NAME IDS DIRECTORY...: read a directory, and DIRECTORY/ID/NAME for each line
+ * of IDS
+ *
+ * - probe spawn ROUNDS COMMAND...: run a shell command; its output is read through a pipe
  */
 
 #include <dirent.h>
@@ -23,12 +29,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 typedef struct Work {
-        unsigned int times; /* read */
+        unsigned int times; /* read, trip */
         const char *name;   /* sweep */
         char **ids;         /* sweep */
 } Work;
@@ -71,6 +78,16 @@ static unsigned int act_read(const Work *work, const char *file)
 {
         for (unsigned int i = 0; i < work->times; i++)
                 read_file(file);
+        return work->times;
+}
+
+static unsigned int act_trip(const Work *work, const char *directory)
+{
+        struct statfs stat;
+
+        for (unsigned int i = 0; i < work->times; i++)
+                if (statfs(directory, &stat) < 0)
+                        die(directory, errno);
         return work->times;
 }
 
@@ -174,9 +191,9 @@ int main(int argc, char **argv)
         g_auto(GStrv) ids = NULL;
         Work work = { 0 };
 
-        if (rounds > 0 && strcmp(command, "read") == 0) {
+        if (rounds > 0 && (strcmp(command, "read") == 0 || strcmp(command, "trip") == 0)) {
                 work.times = strtoul(argv[3], NULL, 10);
-                measure(act_read, &work, rounds, argv + 4);
+                measure(*command == 'r' ? act_read : act_trip, &work, rounds, argv + 4);
         } else if (rounds > 0 && strcmp(command, "list") == 0) {
                 measure(act_list, &work, rounds, argv + 3);
         } else if (rounds > 0 && strcmp(command, "sweep") == 0 && argc > 5) {
@@ -191,7 +208,7 @@ int main(int argc, char **argv)
         } else if (rounds > 0 && strcmp(command, "spawn") == 0) {
                 measure(act_spawn, &work, rounds, argv + 3);
         } else {
-                fputs("Usage: probe read|list|sweep|spawn ROUNDS ...\n", stderr);
+                fputs("Usage: probe read|trip|list|sweep|spawn ROUNDS ...\n", stderr);
                 return 1;
         }
         return 0;

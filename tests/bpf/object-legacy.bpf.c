@@ -5,7 +5,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-struct bpf_map_def {
+struct map_def {
 	unsigned int type;
 	unsigned int key_size;
 	unsigned int value_size;
@@ -13,8 +13,8 @@ struct bpf_map_def {
 	unsigned int map_flags;
 };
 
-struct bpf_map_def SEC("maps") second_by_name = { BPF_MAP_TYPE_HASH, 8, 24, 1024, 1 };
-struct bpf_map_def SEC("maps") first_by_name = { BPF_MAP_TYPE_ARRAY, 4, 2, 100, 0 };
+struct map_def SEC("maps") second_by_name = { BPF_MAP_TYPE_HASH, 8, 24, 1024, 1 };
+struct map_def SEC("maps") first_by_name = { BPF_MAP_TYPE_ARRAY, 4, 2, 100, 0 };
 
 SEC("xdp") int legacy(void *ctx)
 {

@@ -3,10 +3,15 @@
 libbpf's habits. Descriptors are plain ints; whoever got one closes it."""
 
 import ctypes
+import errno
 import os
 import platform
 import struct
+import sys
 import time
+
+# A factor for time limits: an emulated machine is many times slower than a real one.
+SLOWNESS = float(os.environ.get("BPFMETAFS_TEST_SLOWNESS", "1"))
 
 SYS_BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 
@@ -103,15 +108,17 @@ def map_ids():
 
 
 # How many programs the kernel may have that are unloaded and not yet freed. It frees them one by one
-# in work of its own, which falls behind whoever loads and unloads without a pause. When so many wait
-# that the memory for their code (32768 pieces of 64 bytes) is used up, the next load waits for work
-# that is queued behind theirs, holding a lock that they wait for (bpf_prog_pack_alloc(),
+# in work of its own, which falls behind whoever loads and unloads without a pause. When 1024 wait for
+# that on one CPU, they and a load can wait for each other for ever (bpf_prog_pack_alloc() and
 # __purge_vmap_area_lazy(), Linux 6.18): from then on nobody loads a program before the next boot.
-UNFREED = 500
+UNFREED = 300
+
+_fewest_unfreed = [sys.maxsize]
 
 
 def unfreed():
-    """How many programs, or parts of them, the kernel has that have no id."""
+    """How many programs without an id the kernel has. To those come parts of loaded programs and
+    the filters of sockets and seccomp."""
     try:
         with open("/proc/vmallocinfo", encoding="ascii") as areas:
             return sum("bpf_prog_alloc" in line for line in areas) - len(prog_ids())
@@ -119,19 +126,28 @@ def unfreed():
         return 0
 
 
-def let_free():
-    """Waits until the kernel has freed most of what was unloaded. Who loads and unloads without end
-    has to call it every hundred times. Not for long: parts of programs that are loaded count, too."""
-    for _ in range(100):
-        if unfreed() <= UNFREED:
-            return
-        time.sleep(0.05)
+def let_free(seconds=120):
+    """Waits until the kernel has freed most of what was unloaded since the first call. Who loads and
+    unloads without end has to call it every hundred times, or more often if others do so, too."""
+    end = time.monotonic() + seconds * SLOWNESS
+    while (found := unfreed()) > _fewest_unfreed[0] + UNFREED:
+        if time.monotonic() > end:
+            raise TimeoutError(f"the kernel does not free {found} programs")
+        time.sleep(0.01)
+    _fewest_unfreed[0] = min(found, _fewest_unfreed[0])
 
 
 def info(fd, size=256):
     address, keep = pointer(bytes(size))
     call(OBJ_GET_INFO_BY_FD, struct.pack("<IIQ", fd, size, address))
     return keep.raw
+
+
+def info_length(fd):
+    """How much this kernel tells of the object."""
+    address, keep = pointer(bytes(256))
+    attr = call(OBJ_GET_INFO_BY_FD, struct.pack("<IIQ", fd, len(keep), address))[1]
+    return struct.unpack_from("<I", attr, 4)[0]
 
 
 def object_id(fd):
@@ -240,3 +256,29 @@ def typed_map(btf, section, data, flags=F_RDONLY_PROG, name=b"by_hand.rodata", f
     if freeze:
         map_freeze(fd)
     return fd
+
+
+# What this kernel takes.
+
+def takes_btf(add):
+    """False if it refuses the BTF to which add(btf) adds the smallest example of something."""
+    btf = Btf()
+    add(btf)
+    try:
+        os.close(btf_load(btf.blob()))
+    except OSError as error:
+        return error.errno != errno.EINVAL
+    return True
+
+
+def takes_name(name):
+    return takes_btf(lambda btf: btf.struct(name, 0, []))
+
+
+def takes_value(size):
+    """False if the values of arrays have to be smaller."""
+    try:
+        os.close(map_create(value=size))
+    except OSError as error:
+        return error.errno != errno.E2BIG
+    return True

@@ -12,12 +12,13 @@ import time
 import pytest
 
 import bpf
+from bpf import SLOWNESS
 
 SOURCES = pathlib.Path(__file__).parent.parent / "bpf"
 BPFFS = pathlib.Path("/sys/fs/bpf")
 
-# A factor for time limits: an emulated machine is many times slower than a real one.
-SLOWNESS = float(os.environ.get("BPFMETAFS_TEST_SLOWNESS", "1"))
+# For there, a directory of objects that were compiled before.
+OBJECTS = os.environ.get("BPFMETAFS_TEST_OBJECTS")
 
 
 def run(*argv, **options):
@@ -47,6 +48,21 @@ def is_mounted(path):
                for line in open("/proc/self/mountinfo", encoding="utf-8"))
 
 
+def need_btf(what, add):
+    """Skips the test if this kernel's BTF has no such thing: add(btf) adds the smallest example."""
+    if not bpf.takes_btf(add):
+        pytest.skip(f"this kernel's BTF has no {what}")
+
+
+def need_floats():
+    need_btf("floats", lambda btf: btf.add("double", bpf.Btf.FLOAT, size=8))
+
+
+def need_name(name):
+    if not bpf.takes_name(name):
+        pytest.skip("this kernel's BTF has no names that long")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def bpffs():
     if run("findmnt", "-n", "-t", "bpf", BPFFS).returncode != 0:
@@ -54,18 +70,23 @@ def bpffs():
     return BPFFS
 
 
+def compile_object(name, directory):
+    """Compiles tests/bpf/NAME.bpf.c; returns the object's path."""
+    include = "/usr/include/" + ok("gcc", "-print-multiarch").strip()
+    target = directory / f"{name}.bpf.o"
+    ok("clang", "-g", "-O2", "-Wall", "-target", "bpf", f"-I{include}", "-c",
+       SOURCES / f"{name}.bpf.c", "-o", target)
+    return target
+
+
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory):
     """Compiles tests/bpf/NAME.bpf.c once; returns the object's path."""
-    directory = tmp_path_factory.mktemp("bpf")
-    include = "/usr/include/" + ok("gcc", "-print-multiarch").strip()
+    directory = pathlib.Path(OBJECTS or tmp_path_factory.mktemp("bpf"))
 
-    def compile_once(name, *flags):
+    def compile_once(name):
         target = directory / f"{name}.bpf.o"
-        if not target.exists():
-            ok("clang", "-g", "-O2", "-Wall", "-target", "bpf", f"-I{include}", *flags, "-c",
-               SOURCES / f"{name}.bpf.c", "-o", target)
-        return target
+        return target if target.exists() else compile_object(name, directory)
 
     return compile_once
 

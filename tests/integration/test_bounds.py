@@ -10,12 +10,13 @@ import struct
 import pytest
 
 import bpf
-from conftest import run
+from conftest import need_floats, run
 
 MIB = 1 << 20
 REQUEST = 16 * MIB
-# The largest value and BTF that the daemon reads.
-VALUE, BTF = 8 * MIB, 2 * MIB
+# The largest BTF and value that the daemon reads; old kernels have no such values.
+BTF = 2 * MIB
+VALUE = 8 * MIB if bpf.takes_value(8 * MIB) else 4 * MIB
 # The longest name that the kernel takes, and the oldest kernels.
 NAME = "n" * 127
 
@@ -83,6 +84,7 @@ def wide_digits(btf):
 
 
 def floats(btf):
+    need_floats()
     return (array(btf, btf.add("double", bpf.Btf.FLOAT, size=8), 8),
             struct.pack("<d", -1.2345678901234567e-300) * (VALUE // 8))
 

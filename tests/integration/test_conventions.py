@@ -9,7 +9,7 @@ import os
 import pytest
 
 import bpf
-from conftest import ok
+from conftest import need_btf, need_name, ok
 
 OWN = {"info", "maps"}
 
@@ -97,6 +97,8 @@ def test_a_map_of_its_own_named_metadata(tree, bound):
 @pytest.mark.parametrize("section", [".rodata", ".rodata.x", ".data", ".bss", ".metadata.x", "other",
                                      ".rodata/../x"])
 def test_in_other_sections_the_prefix_counts(tree, bound, section):
+    need_btf("such names of sections",
+             lambda btf: btf.datasec(section, 4, [(btf.var("v", btf.int("int", 4)), 0, 4)]))
     _, number = bound([("oncall", "net-team"), ("bpf_metadata_app", "proxy")], section=section)
     assert metadata(tree / str(number)) == {"app": "proxy\n"}
 
@@ -329,6 +331,7 @@ HASHED = {name: hashlib.sha256(name.encode()).hexdigest()[:16]
     ("bpf_metadata_" + LONG, "n" * 238 + "~" + HASHED[LONG]),
 ])
 def test_names(tree, bound, declared, shown):
+    need_name(declared)
     _, number = bound([(declared, "value"), ("bpf_metadata_next", "another")])
     assert metadata(tree / str(number)) == {shown: "value\n", "next": "another\n"}
     assert (tree / str(number) / "info" / "id").read_text() == f"{number}\n"
@@ -345,6 +348,7 @@ def test_equal_names(tree, bound):
 
 def test_names_that_collide_with_others(tree, bound):
     """The full name of one is the short name of another; long names that differ only at the end."""
+    need_name("bpf_metadata_" + "x" * 301)
     _, number = bound([("bpf_metadata_info", "1"), ("bpf_metadata_bpf_metadata_info", "2"),
                        ("bpf_metadata_info", "3"), ("bpf_metadata_" + "x" * 300, "4"),
                        ("bpf_metadata_" + "x" * 300, "5"), ("bpf_metadata_" + "x" * 301, "6")])
@@ -359,6 +363,7 @@ def test_names_that_collide_with_others(tree, bound):
 
 
 def test_names_of_members(tree, hand, fds):
+    need_name("x" * 300)
     btf = bpf.Btf()
     char = btf.int("char", 1, bpf.Btf.SIGNED)
     names = ["a", "a", "info", "maps", ".", "..", "", "", "a", "x" * 300]

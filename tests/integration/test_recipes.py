@@ -16,7 +16,7 @@ import types
 import pytest
 
 import bpf
-from conftest import eventually, is_mounted, ok, run
+from conftest import SLOWNESS, eventually, is_mounted, ok, run
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -305,7 +305,7 @@ def test_recipe_tell_when_a_program_is_unloaded(daemon, host):
         assert process.poll() is None
         host.loaded.unload()
         assert process.stdout.readline() == f"{host.program} is gone\n"
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=20 * SLOWNESS) == 0
 
 
 def test_recipe_watch_programs_come_and_go(daemon, host, load):
@@ -335,7 +335,13 @@ def shape(text):
     return set(re.sub(r"[0-9]+", "0", text).split())
 
 
-def test_the_screen_is_what_one_sees(host):
+# Where struct bpf_prog_info ends that has verified_insns.
+INFO_LENGTH = 220
+
+
+def test_the_screen_is_what_one_sees(host, hand):
+    if bpf.info_length(hand()[0]) < INFO_LENGTH:
+        pytest.skip("this kernel tells less of a program than the README shows")
     ((_, code),) = [block for block in blocks("console") if block[0] == "A look around"]
     seen = commands(code)
     assert len(seen) > 5

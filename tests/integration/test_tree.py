@@ -2,6 +2,7 @@
 """The tree as a whole: what is in it, what Unix tools make of it, and what becomes of it when
 programs come and go."""
 
+import contextlib
 import ctypes
 import errno
 import filecmp
@@ -539,29 +540,38 @@ def getdents(fd, size):
     return names
 
 
-def churn(passing, done):
-    """Unloads the oldest and loads another, without a pause."""
-    for i in itertools.count():
-        if done.is_set():
-            return
-        if i % 100 == 0:
-            bpf.let_free()
-        os.close(passing.pop(0))
-        passing.append(bpf.prog_load(name=b"passing"))
+@contextlib.contextmanager
+def churn(passing):
+    """Unloads the oldest of the programs and loads another, again and again."""
+    done = threading.Event()
+
+    def change():
+        for i in itertools.count():
+            if done.is_set():
+                return
+            if i % 100 == 0:
+                bpf.let_free()
+            os.close(passing.pop(0))
+            passing.append(bpf.prog_load(name=b"passing"))
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        for fd in passing:
+            os.close(fd)
 
 
 @pytest.mark.parametrize("size", [300, 1024, 32768])
 def test_listings_stay_right_while_programs_come_and_go(tree, hand, size):
-    passing = []
-    stay = []
+    passing, stay = [], []
     for _ in range(60):
         passing.append(hand()[0])
         stay.append(str(hand()[1]))
-    done = threading.Event()
-
-    churner = threading.Thread(target=churn, args=(passing, done))
-    churner.start()
-    try:
+    with churn(passing):
         for _ in range(60):
             fd = os.open(tree, os.O_RDONLY | os.O_DIRECTORY)
             try:
@@ -571,11 +581,6 @@ def test_listings_stay_right_while_programs_come_and_go(tree, hand, size):
             assert len(set(names)) == len(names)
             assert set(stay) <= set(names)
             assert names[:3] == [".", "..", "maps"]
-    finally:
-        done.set()
-        churner.join()
-        for fd in passing:
-            os.close(fd)
 
 
 def test_a_listing_can_be_continued_anywhere(tree, hand):
@@ -615,12 +620,7 @@ def test_what_is_unloaded_is_gone(tree, hand):
 
 
 def test_a_walk_goes_on_where_programs_vanish(tree, program, hand):
-    passing = [hand()[0] for _ in range(30)]
-    done = threading.Event()
-
-    churner = threading.Thread(target=churn, args=(passing, done))
-    churner.start()
-    try:
+    with churn([hand()[0] for _ in range(30)]):
         for _ in range(15):
             for command in (["grep", "-r", "net-team", tree], ["ls", "-lR", tree],
                             ["find", tree, "-type", "f", "-size", "+0"]):
@@ -629,11 +629,6 @@ def test_a_walk_goes_on_where_programs_vanish(tree, program, hand):
                     assert "No such file or directory" in line
                 assert f"{program.id}/oncall" in seen.stdout or command[0] == "ls"
                 assert str(program.id) in seen.stdout
-    finally:
-        done.set()
-        churner.join()
-        for fd in passing:
-            os.close(fd)
 
 
 def test_an_open_file_stays_readable(tree, hand, fds):

@@ -8,7 +8,7 @@ import tarfile
 import pytest
 
 import bpf
-from conftest import Pinned, ok
+from conftest import Pinned, need_btf, need_floats, ok
 from test_tree import walk
 
 VALUES = {
@@ -91,6 +91,7 @@ def test_values(tree, load):
 
 
 def test_floats(tree, compiled):
+    need_floats()
     program = Pinned(compiled("floats"))
     try:
         assert texts(tree / str(program.id)) == (lines(FLOATS), set())
@@ -135,6 +136,8 @@ def show(tree, hand, fds):
     (0, 1 << 40, "LARGE"), (0, (1 << 64) - 2, str((1 << 64) - 2)),
 ])
 def test_enums_of_64_bits(show, signed, value, shown):
+    need_btf("enums of 64 bits",
+             lambda btf: btf.add("e", 19, 1, 8, struct.pack("<III", btf.string("A"), 0, 0)))
     btf = bpf.Btf()
     known = {"MINUS_FIVE": -5, "LARGE": 1 << 40} if signed else {"ALL": (1 << 64) - 1,
                                                                  "LARGE": 1 << 40}
@@ -148,6 +151,9 @@ def test_enums_of_64_bits(show, signed, value, shown):
 @pytest.mark.parametrize("signed, value, shown", [
     (1, -2, "BELOW"), (1, -3, "-3"), (0, 2**32 - 3, "4294967293"), (1, 7, "SEVEN")])
 def test_enums_that_say_if_they_are_signed(show, signed, value, shown):
+    need_btf("enums that say it",
+             lambda btf: btf.add("e", bpf.Btf.ENUM, 1, 4, struct.pack("<Ii", btf.string("A"), 0),
+                                 kflag=signed))
     btf = bpf.Btf()
     extra = b"".join(struct.pack("<Ii", btf.string(name), number)
                      for name, number in (("BELOW", -2), ("SEVEN", 7)))

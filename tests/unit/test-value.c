@@ -963,7 +963,7 @@ static void test_many_elements(Fixture *fixture, const void *data)
         g_string_truncate(text, 0);
         value_text(&space, &ref, 0, SIZE_MAX, text);
         g_assert_true(
-                g_str_has_suffix(text->str, " 2.598459e+20 (only 65536 elements are shown)\n"));
+                g_str_has_suffix(text->str, " 2.598459e+20 (only 16384 elements are shown)\n"));
 
         /* The limit holds over all dimensions: the second line has half of its elements. */
         add_array(fixture, "bool[768K]", type_named(fixture, "_Bool"), 768 << 10);
