@@ -61,9 +61,10 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
+        Tree *tree = ops_of(req)->tree;
         struct fuse_entry_param param;
         TreeEntry entry;
-        int r = tree_lookup(ops_of(req)->tree, parent, name, &entry);
+        int r = tree_lookup(tree, parent, name, &entry);
 
         if (r < 0) {
                 fuse_reply_err(req, -r);
@@ -72,7 +73,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
         param = entry_param(&entry);
         /* The kernel was interrupted and did not take the entry: it will not forget it either. */
         if (fuse_reply_entry(req, &param) == -ENOENT)
-                tree_forget(ops_of(req)->tree, param.ino, 1);
+                tree_forget(tree, param.ino, 1);
 }
 
 static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
