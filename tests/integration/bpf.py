@@ -7,6 +7,11 @@ import errno
 import os
 import platform
 import struct
+import sys
+import time
+
+# A factor for time limits: an emulated machine is many times slower than a real one.
+SLOWNESS = float(os.environ.get("BPFMETAFS_TEST_SLOWNESS", "1"))
 
 SYS_BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 
@@ -100,6 +105,36 @@ def prog_ids():
 
 def map_ids():
     return _ids(MAP_GET_NEXT_ID)
+
+
+# How many programs the kernel may have that are unloaded and not yet freed. It frees them one by one
+# in work of its own, which falls behind whoever loads and unloads without a pause. When 1024 wait for
+# that on one CPU, they and a load can wait for each other for ever (bpf_prog_pack_alloc() and
+# __purge_vmap_area_lazy(), Linux 6.18): from then on nobody loads a program before the next boot.
+UNFREED = 300
+
+_fewest_unfreed = [sys.maxsize]
+
+
+def unfreed():
+    """How many programs without an id the kernel has. To those come parts of loaded programs and
+    the filters of sockets and seccomp."""
+    try:
+        with open("/proc/vmallocinfo", encoding="ascii") as areas:
+            return sum("bpf_prog_alloc" in line for line in areas) - len(prog_ids())
+    except FileNotFoundError:
+        return 0
+
+
+def let_free(seconds=120):
+    """Waits until the kernel has freed most of what was unloaded since the first call. Who loads and
+    unloads without end has to call it every hundred times, or more often if others do so, too."""
+    end = time.monotonic() + seconds * SLOWNESS
+    while (found := unfreed()) > _fewest_unfreed[0] + UNFREED:
+        if time.monotonic() > end:
+            raise TimeoutError(f"the kernel does not free {found} programs")
+        time.sleep(0.01)
+    _fewest_unfreed[0] = min(found, _fewest_unfreed[0])
 
 
 def info(fd, size=256):

@@ -12,12 +12,10 @@ import time
 import pytest
 
 import bpf
+from bpf import SLOWNESS
 
 SOURCES = pathlib.Path(__file__).parent.parent / "bpf"
 BPFFS = pathlib.Path("/sys/fs/bpf")
-
-# A factor for time limits: an emulated machine is many times slower than a real one.
-SLOWNESS = float(os.environ.get("BPFMETAFS_TEST_SLOWNESS", "1"))
 
 # For there, a directory of objects that were compiled before.
 OBJECTS = os.environ.get("BPFMETAFS_TEST_OBJECTS")

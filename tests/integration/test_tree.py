@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import errno
 import filecmp
+import itertools
 import json
 import mmap
 import os
@@ -545,12 +546,13 @@ def churn(passing):
     done = threading.Event()
 
     def change():
-        while not done.is_set():
+        for i in itertools.count():
+            if done.is_set():
+                return
+            if i % 100 == 0:
+                bpf.let_free()
             os.close(passing.pop(0))
             passing.append(bpf.prog_load(name=b"passing"))
-            # Programs are freed later. Where a thousand of them wait for that on each CPU, Linux 6.18
-            # may never load another one.
-            time.sleep(0.001)
 
     thread = threading.Thread(target=change)
     thread.start()

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * A library to be preloaded into the daemon, to try whether the soak sees what is wrong with it:
+ * the environment variable BROKEN says what shall be. Everything else is as it was.
+ */
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct fuse_req;
+struct fuse_entry_param;
+
+int fuse_reply_buf(struct fuse_req *req, const char *buf, size_t size);
+int fuse_reply_entry(struct fuse_req *req, const struct fuse_entry_param *entry);
+int fuse_reply_err(struct fuse_req *req, int error);
+
+/* True every nth time, if that is what shall be wrong. */
+static bool is_turn(const char *fault, unsigned int n)
+{
+        static unsigned int turns;
+        const char *broken = getenv("BROKEN");
+
+        return broken && strcmp(broken, fault) == 0 && ++turns % n == 0;
+}
+
+/* What serves the call otherwise. */
+#define next(function) ((__typeof__(&function))dlsym(RTLD_NEXT, #function))
+
+int close(int fd)
+{
+        return is_turn("descriptors", 20) ? 0 : next(close)(fd);
+}
+
+int fuse_reply_buf(struct fuse_req *req, const char *buf, size_t size)
+{
+        static const char value[] = "soak_";
+        char *changed;
+
+        if (is_turn("memory", 1)) {
+                changed = malloc(65536);
+                memset(changed, 1, 65536);
+        }
+        if (size < sizeof(value) || memcmp(buf, value, sizeof(value) - 1) != 0 ||
+            !is_turn("values", 20))
+                return next(fuse_reply_buf)(req, buf, size);
+        changed = malloc(size);
+        memcpy(changed, buf, size);
+        changed[sizeof(value) - 1] = '?';
+        return next(fuse_reply_buf)(req, changed, size);
+}
+
+int fuse_reply_entry(struct fuse_req *req, const struct fuse_entry_param *entry)
+{
+        if (!is_turn("entries", 100))
+                return next(fuse_reply_entry)(req, entry);
+        fuse_reply_err(req, ENOENT);
+        return -ENOENT;
+}
+
+__attribute__((destructor)) static void at_the_end(void)
+{
+        if (is_turn("status", 1))
+                _exit(3);
+}

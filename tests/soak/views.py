@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What there is: as the tree shows it, and as bpftool does. Both as {("prog", id): (type, name, ids
+of its maps)} and {("map", id): (type, name)}."""
+
+import contextlib
+import os
+import re
+
+from daemon import run
+from roles import read
+
+
+def of_tree(tree):
+    found = {}
+    for number in os.listdir(tree):
+        with contextlib.suppress(FileNotFoundError):
+            if number != "maps":
+                found["prog", number] = *kind_and_name(tree / number), frozenset(
+                    name for name in os.listdir(tree / number / "maps") if name.isdigit())
+    for number in os.listdir(tree / "maps"):
+        with contextlib.suppress(FileNotFoundError):
+            found["map", number] = kind_and_name(tree / "maps" / number)
+    return found
+
+
+def kind_and_name(directory):
+    """The name as far as the kernel has it: the tree has more of a program's."""
+    kind = read(directory / "info/type").decode().rstrip("\n")
+    try:
+        return kind, read(directory / "info/name").decode().rstrip("\n")[:15]
+    except FileNotFoundError:
+        read(directory / "info/id")
+        return kind, ""
+
+
+def of_bpftool():
+    """From its text, since its JSON is broken where metadata has floats."""
+    found = {}
+    for line in run("bpftool", "prog", "show").splitlines():
+        if head := re.match(r"(\d+): (\S+)(?:  name (\S+))?", line):
+            key = "prog", head[1]
+            found[key] = head[2], (head[3] or "")[:15], frozenset()
+        elif maps := re.match(r"\txlated .*  map_ids ([\d,]+)$", line):
+            found[key] = *found[key][:2], frozenset(maps[1].split(","))
+    for line in run("bpftool", "map", "show").splitlines():
+        if head := re.match(r"(\d+): (\S+)(?:  name (\S+))?", line):
+            found["map", head[1]] = head[2], head[3] or ""
+    return found
+
+
+def difference(tree):
+    """In words; None if they are equal. Others load and unload meanwhile: what is there before and
+    after has to be there between, and nothing that is there neither before nor after."""
+    before = of_bpftool()
+    between = of_tree(tree)
+    after = of_bpftool()
+    stay = before.keys() & after.keys()
+    missing = stay - between.keys()
+    more = between.keys() - before.keys() - after.keys()
+    odd = [f"{key}: {between[key]} instead of {before[key]}" for key in stay - missing
+           if between[key] not in (before[key], after[key])]
+    if missing or more or odd:
+        return f"missing: {missing}, too much: {more}, different: {odd}"
+    return None
