@@ -221,8 +221,9 @@ class Machine:
             "-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none",
             "-no-reboot", "-serial", f"file:{log}", "-device", "virtio-rng-pci",
             "-kernel", self.image, "-initrd", self.initrd,
-            # A slow machine is not a hung one, and nobody attacks it.
-            "-append", "console=ttyS0 panic=-1 quiet nowatchdog mitigations=off "
+            # A slow machine is not a hung one, also when it counts the ticks of its timer, and nobody
+            # attacks it.
+            "-append", "console=ttyS0 panic=-1 quiet nowatchdog no_timer_check mitigations=off "
                        f"lsm=landlock,yama,bpf guest_init={init} {words}",
             "-drive", f"file={self.disk},format=raw,if=virtio,snapshot={self.snapshot}",
             "-drive", f"file={self.project},format=raw,if=virtio,readonly=on",
