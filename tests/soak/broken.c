@@ -7,9 +7,11 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <linux/fuse.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 struct fuse_req;
@@ -60,6 +62,16 @@ int fuse_reply_entry(struct fuse_req *req, const struct fuse_entry_param *entry)
                 return next(fuse_reply_entry)(req, entry);
         fuse_reply_err(req, ENOENT);
         return -ENOENT;
+}
+
+/* A notification is what answers no request. */
+ssize_t writev(int fd, const struct iovec *parts, int n)
+{
+        const struct fuse_out_header *header = parts->iov_base;
+
+        if (parts->iov_len == sizeof(*header) && header->unique == 0 && is_turn("unloads", 1))
+                return header->len;
+        return next(writev)(fd, parts, n);
 }
 
 __attribute__((destructor)) static void at_the_end(void)

@@ -124,11 +124,7 @@ class Loader(Role):
         return exists(bpf.PROG_GET_NEXT_ID, program.id)
 
     def is_shown(self, program):
-        try:
-            os.stat(self.tree / str(program.id))
-        except OSError:
-            return False
-        return True
+        return self.stat(str(program.id)) is not None
 
 
 class Binder(Role):

@@ -33,6 +33,7 @@ class Walker(Role):
         self.counts["directories"] += 1
 
     def walk(self, path):
+        up = self.undisturbed()
         found = self.stat(path)
         if found is None:
             return
@@ -46,7 +47,7 @@ class Walker(Role):
         else:
             text = self.read(path)
             self.counts["files"] += 1
-            if text is not None and len(text) != found.st_size and self.has_stayed(path, found):
+            if text is not None and len(text) != found.st_size and self.has_stayed(path, found) and up:
                 self.complain(f"{path} has {len(text)} bytes, but a size of {found.st_size}")
 
     def has_stayed(self, path, found):
@@ -59,12 +60,9 @@ class Walker(Role):
         name = self.read(f"{path}/info/name")
         if not name or not name.startswith(PREFIX.encode()):
             return
-        try:
-            with open(self.tree / path / "oncall", "rb", buffering=0) as file:
-                oncall = file.read()
-        except OSError:  # not bound yet, for one
-            return
-        if not re.fullmatch(name[:-1] + rb" [a-z]\n", oncall) and up:
+        # It may not be bound yet.
+        oncall = self.read(f"{path}/oncall") if "oncall" in self.list(path) else None
+        if oncall is not None and not re.fullmatch(name[:-1] + rb" [a-z]\n", oncall) and up:
             self.complain(f"{path}: name {name}, oncall {oncall}")
 
 

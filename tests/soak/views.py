@@ -60,5 +60,5 @@ def difference(tree):
     odd = [f"{key}: {between[key]} instead of {before[key]}" for key in stay - missing
            if between[key] not in (before[key], after[key])]
     if missing or more or odd:
-        return f"missing: {missing}, too much: {more}, different: {odd}"
+        return f"missing: {sorted(missing)}, too much: {sorted(more)}, different: {odd}"
     return None
