@@ -26,9 +26,9 @@ def test_the_tree_survives_storms():
     result = soak(seconds=SECONDS)
     print(result.stdout)
     assert result.returncode == 0, result.stdout + result.stderr
-    for what in ("loaded", "unloaded", "late", "objects loaded", "read at once", "files", "grep",
-                 "tar", "stat", "kept open", "killed half-way", "killed", "unmounted", "overflows",
-                 "paused", "caches dropped"):
+    for what in ("loaded", "unloaded", "late", "objects loaded", "read at once", "files", "chased",
+                 "grep", "tar", "stat", "kept open", "killed half-way", "killed", "unmounted",
+                 "overflows", "paused", "caches dropped"):
         assert re.search(rf"(^|  ){what} [1-9]", result.stdout, re.MULTILINE), result.stdout
 
 

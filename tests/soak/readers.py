@@ -13,7 +13,7 @@ import subprocess
 import time
 
 from programs import PREFIX
-from roles import LOOKS, PAUSE, Role
+from roles import LOOKS, PAUSE, Role, Shared
 
 PR_SET_PDEATHSIG = 1
 
@@ -64,6 +64,18 @@ class Walker(Role):
         oncall = self.read(f"{path}/oncall") if "oncall" in self.list(path) else None
         if oncall is not None and not re.fullmatch(name[:-1] + rb" [a-z]\n", oncall) and up:
             self.complain(f"{path}: name {name}, oncall {oncall}")
+
+
+class Chaser(Walker):
+    """Reads what is about to be unloaded, until it has gone."""
+
+    def turn(self):
+        program = self.shared.get(random.choice(Shared.LEAVING))
+        if not program or self.stat(str(program)) is None:
+            time.sleep(PAUSE)
+            return
+        self.walk(str(program))
+        self.counts["chased"] += 1
 
 
 class Holder(Role):
