@@ -26,9 +26,9 @@ def test_the_tree_survives_storms():
     result = soak(seconds=SECONDS)
     print(result.stdout)
     assert result.returncode == 0, result.stdout + result.stderr
-    for what in ("loaded", "unloaded", "late", "objects loaded", "read at once", "files", "grep",
-                 "tar", "stat", "kept open", "killed half-way", "killed", "unmounted", "overflows",
-                 "paused", "caches dropped"):
+    for what in ("loaded", "unloaded", "late", "objects loaded", "read at once", "files", "chased",
+                 "grep", "tar", "stat", "kept open", "killed half-way", "killed", "unmounted",
+                 "overflows", "paused", "caches dropped"):
         assert re.search(rf"(^|  ){what} [1-9]", result.stdout, re.MULTILINE), result.stdout
 
 
@@ -79,19 +79,19 @@ def broken(tmp_path_factory):
 
 
 @pytest.mark.parametrize("what, words, seconds", [
-    ("descriptors", ["is still loaded, long after", r"the daemon has \d+ descriptors open"], 4),
-    ("unloads", ["is still shown, long after"], 4),
-    ("memory", ["memory has grown to more than"], 20),
-    ("values", [r"soak_\?"], 4),
-    ("entries", ["No such file or directory"], 4),
-    ("status", ["ended with status 3"], 4),
+    # What is seen first depends on which descriptor is kept, and on the storm.
+    ("descriptors", r"is still loaded|unload was lost does not come|\d+ descriptors open", 4),
+    ("unloads", "is still shown|unload was lost does not come", 4),
+    ("memory", "memory has grown to more than", 20),
+    ("values", r"soak_\?", 4),
+    ("entries", "No such file or directory", 4),
+    ("status", "ended with status 3", 4),
 ])
 def test_a_broken_daemon_is_seen(instead, broken, what, words, seconds):
     if re.search("lib[at]san", ok("ldd", shutil.which("bpfmetafs"))):
         pytest.skip("a sanitizer has to be the first library")
     found = fault(instead(f'LD_PRELOAD={broken} BROKEN={what} exec "$daemon" "$@"'), seconds)
-    for each in words:
-        assert re.search(each, found), found
+    assert re.search(words, found), found
 
 
 def test_it_cleans_up_when_interrupted(tmp_path):

@@ -24,6 +24,12 @@ def is_mounted(path):
         return any(line.split()[4] == str(path) for line in mounts)
 
 
+def abort(tree):
+    """Ends the daemon's connection. That the tree is busy, or is no mount any more, is no matter."""
+    subprocess.run(["umount", "-f", tree], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                   check=False)
+
+
 class Daemon:
     """bpfmetafs in the foreground."""
 
@@ -43,7 +49,7 @@ class Daemon:
         """Resident bytes that are its own."""
         found = re.search(r"RssAnon:\s+(\d+)", (self.proc / "status").read_text())
         if not found:
-            raise Failure(f"the daemon ended by itself, with status {self.process.wait()}")
+            raise Failure("the daemon ended by itself")
         return KIB * int(found[1])
 
     @property
@@ -61,9 +67,8 @@ class Daemon:
     def abort(self):
         """Takes the tree away from its users. Returns the exit status."""
         # A thread that the kernel keeps waiting for a reader, which waits for the daemon, can't end
-        # before the connection is aborted. That the tree is busy is no matter.
-        subprocess.run(["umount", "-f", self.tree], stdin=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, check=False)
+        # before the connection is aborted.
+        abort(self.tree)
         wait_for(lambda: self.process.poll() is not None, "the daemon's end")
         if is_mounted(self.tree):
             run("umount", "-l", self.tree)

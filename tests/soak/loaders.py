@@ -45,6 +45,7 @@ class Loader(Role):
         self.programs = []
         self.serial = 0
         self.patience = HOPELESS
+        self.leaving = Shared.LEAVING[int(self.name[-1])]
 
     def turn(self):
         self.serial += 1
@@ -110,6 +111,9 @@ class Loader(Role):
     def unload(self, program):
         """Measures how long the program stays in the kernel after its owner has let it go, and how
         long in the tree."""
+        if random.random() < 0.5:
+            self.shared.set(self.leaving, program.id)
+            time.sleep(random.random() / 50)
         program.close()
         stopwatch = Stopwatch(self.shared)
         for where, is_there in (("loaded", self.is_loaded), ("shown", self.is_shown)):

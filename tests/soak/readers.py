@@ -13,7 +13,7 @@ import subprocess
 import time
 
 from programs import PREFIX
-from roles import LOOKS, PAUSE, Role
+from roles import LOOKS, PAUSE, Role, Shared
 
 PR_SET_PDEATHSIG = 1
 
@@ -66,6 +66,18 @@ class Walker(Role):
             self.complain(f"{path}: name {name}, oncall {oncall}")
 
 
+class Chaser(Walker):
+    """Reads what is about to be unloaded, until it has gone."""
+
+    def turn(self):
+        program = self.shared.get(random.choice(Shared.LEAVING))
+        if not program or self.stat(str(program)) is None:
+            time.sleep(PAUSE)
+            return
+        self.walk(str(program))
+        self.counts["chased"] += 1
+
+
 class Holder(Role):
     """Keeps files open across unloads: a descriptor shows what was there when it was opened."""
 
@@ -96,7 +108,7 @@ class Holder(Role):
             again = self.attempt(path, os.pread, fd, 1 << 19, 0)
             if None not in (text, again) and again != text and up:
                 self.complain(f"{path} was kept open and has changed: {text[:80]} {again[:80]}")
-            self.counts["kept open"] += up and again is not None
+            self.counts["kept open"] += again is not None
         os.close(fd)
 
     def end(self):

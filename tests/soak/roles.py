@@ -12,12 +12,11 @@ import struct
 import time
 import traceback
 
-import bpf
 from programs import has_gone
 
 # What has to come true, but in no particular time, is looked at so often before it is a fault, with
 # the given pause between. Looks and not seconds: a machine that is slow or stopped looks less often.
-LOOKS = round(5000 * bpf.SLOWNESS)
+LOOKS = 6000
 PAUSE = 0.01
 
 
@@ -42,6 +41,7 @@ class Shared:
     """Numbers in memory that all processes see. A phase is a count that is odd while it lasts."""
 
     STOP, DOWN, STOPPED = range(3)
+    LEAVING = range(3, 5)  # for each loader, the program that it unloads next
 
     def __init__(self):
         self.memory = mmap.mmap(-1, mmap.PAGESIZE)
@@ -49,8 +49,11 @@ class Shared:
     def get(self, which):
         return struct.unpack_from("<Q", self.memory, 8 * which)[0]
 
+    def set(self, which, number):
+        struct.pack_into("<Q", self.memory, 8 * which, number)
+
     def step(self, which):
-        struct.pack_into("<Q", self.memory, 8 * which, self.get(which) + 1)
+        self.set(which, self.get(which) + 1)
 
     @contextlib.contextmanager
     def phase(self, which):

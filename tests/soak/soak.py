@@ -18,15 +18,16 @@ import time
 import bpf
 import views
 from bpf import SLOWNESS
-from daemon import KIB, Daemon, run as run_command
+from daemon import KIB, Daemon, abort, run as run_command
 from loaders import Binder, Loader, ObjectLoader
 from programs import Program
-from readers import Holder, Tools, Walker
+from readers import Chaser, Holder, Tools, Walker
 from roles import Failure, Shared, comes_true, read, wait_for
 
 HERE = pathlib.Path(__file__).resolve().parent
 MIB = 1 << 20
-ROLES = {Loader: 2, Binder: 1, ObjectLoader: 1, Walker: 1, Holder: 1, Tools: 2}
+ROLES = {Loader: len(Shared.LEAVING), Binder: 1, ObjectLoader: 1, Walker: 1, Chaser: 1, Holder: 1,
+         Tools: 2}
 RESIDENTS = 20  # programs that are there all the time
 # Loads and unloads on one CPU: its ring has room for 2730 records at most.
 STORM = 1500
@@ -280,4 +281,7 @@ def run(work, arguments):
         print("  ".join(f"{key} {n}" for key, n in sorted(this.counts.items())))
     except (Failure, OSError) as failure:
         wrong.append(str(failure))
+    finally:
+        # Or who waits for a dead daemon could never be ended.
+        abort(this.tree)
     return wrong + this.errors()
