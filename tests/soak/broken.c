@@ -48,7 +48,7 @@ int fuse_reply_buf(struct fuse_req *req, const char *buf, size_t size)
                 memset(changed, 1, 65536);
         }
         if (size < sizeof(value) || memcmp(buf, value, sizeof(value) - 1) != 0 ||
-            !is_turn("values", 20))
+            !is_turn("values", 5))
                 return next(fuse_reply_buf)(req, buf, size);
         changed = malloc(size);
         memcpy(changed, buf, size);
@@ -58,7 +58,7 @@ int fuse_reply_buf(struct fuse_req *req, const char *buf, size_t size)
 
 int fuse_reply_entry(struct fuse_req *req, const struct fuse_entry_param *entry)
 {
-        if (!is_turn("entries", 100))
+        if (!is_turn("entries", 20))
                 return next(fuse_reply_entry)(req, entry);
         fuse_reply_err(req, ENOENT);
         return -ENOENT;

@@ -13,7 +13,7 @@ from roles import Role, Shared, Undisturbed
 
 # Between two looks, a millisecond apart, lies no more time for who is not kept from running.
 TICK = 0.01 * bpf.SLOWNESS
-HOPELESS = 3 * bpf.SLOWNESS
+HOPELESS = 10
 
 
 class Stopwatch:

@@ -32,8 +32,8 @@ def comes_true(condition, looks=LOOKS):
     return False
 
 
-def wait_for(condition, what):
-    if not comes_true(condition):
+def wait_for(condition, what, looks=LOOKS):
+    if not comes_true(condition, looks):
         raise Failure(f"{what} does not come")
 
 

@@ -145,7 +145,7 @@ class Soak:
         leavers = [Program(f"leaves{i}") for i in range(20)]
         names = {str(program.id) for program in leavers}
         for name in names:
-            os.stat(self.tree / name)
+            (self.tree / name).exists()
         cpus = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {random.choice(sorted(cpus))})
         try:
@@ -159,7 +159,7 @@ class Soak:
         finally:
             os.sched_setaffinity(0, cpus)
         wait_for(lambda: not any((self.tree / name).exists() for name in names),
-                 "the end of programs whose unload was lost")
+                 "the end of programs whose unload was lost", looks=500)
         if names & set(os.listdir(self.tree)):
             raise Failure("a program whose unload was lost is still listed")
         self.counts["overflows"] += 1
