@@ -131,7 +131,7 @@ class Tools(Role):
         "ls": ("ls", "-lR", "."),
         "du": ("du", "-s", "."),
     }
-    VANISHED = re.compile(r"No such file or directory|File removed before we read it")
+    VANISHED = re.compile(r"No such file or directory|File removed before we read it|Input/output error")
     PATH = re.compile(r"(?:\./|')((?:[0-9]|maps)[^:']*)")
     # What tar says last, after its reasons.
     SUMMARY = "tar: Exiting with failure status due to previous errors"

@@ -37,6 +37,11 @@ def wait_for(condition, what, looks=LOOKS):
         raise Failure(f"{what} does not come")
 
 
+# What is said of what has gone. The newest kernels say EIO, whatever the daemon says, if a page of a
+# file could not be read.
+GONE = (errno.ENOENT, errno.EIO)
+
+
 class Shared:
     """Numbers in memory that all processes see. A phase is a count that is odd while it lasts."""
 
@@ -138,9 +143,9 @@ class Role:
         try:
             return function(*arguments)
         except OSError as error:
-            if not up and error.errno in (errno.ENOENT, errno.ENOTCONN, errno.ECONNABORTED):
+            if not up and error.errno in (*GONE, errno.ENOTCONN, errno.ECONNABORTED):
                 self.counts["while the daemon was dead"] += 1
-            elif error.errno != errno.ENOENT or not self.may_be_missing(path):
+            elif error.errno not in GONE or not self.may_be_missing(path):
                 self.complain(f"{function.__name__} {path}: {os.strerror(error.errno)}")
         return None
 
