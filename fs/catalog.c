@@ -264,23 +264,15 @@ void prog_unref(Prog *prog)
 
 /* Events */
 
+/* To be called by whoever finds out first: what finds out later, an event or a request, no longer
+ * finds the program, and the kernel would never be told. */
 static void note_gone(Prog *prog)
-{
-        g_array_append_val(prog->catalog->gone_progs, prog->id);
-        drop_prog(prog);
-}
-
-/* The source has it no longer. The event that says so finds nothing any more: the kernel is told
- * now.
- */
-static void found_gone(Prog *prog)
 {
         if (prog->gone)
                 return;
         if (prog->catalog->watch)
-                note_gone(prog);
-        else
-                drop_prog(prog);
+                g_array_append_val(prog->catalog->gone_progs, prog->id);
+        drop_prog(prog);
 }
 
 static void take_event(bool loaded, uint32_t id, void *data)
@@ -482,7 +474,7 @@ static int find_maps(Prog *prog)
         int r = source->ops->prog_maps(source, prog->id, ids);
 
         if (r == -ENOENT)
-                found_gone(prog);
+                note_gone(prog);
         if (r < 0 || ids->len <= n)
                 return r;
         prog->examined = false;
@@ -549,13 +541,13 @@ int prog_update(Prog *prog)
         if (prog->gone)
                 return -ENOENT;
         /* Nothing of an object file is frozen or bound later. */
-        if (!prog->examined || (prog->unsettled && !source->named))
-                return examine(prog);
-        if (source->named)
+        if (source->named && prog->examined)
                 return 0;
+        if (!prog->examined || prog->unsettled)
+                return examine(prog);
         r = source->ops->prog(source, prog->id, &facts);
         if (r == -ENOENT)
-                found_gone(prog);
+                note_gone(prog);
         return r < 0 || facts.n_maps == prog->facts.n_maps ? r : examine(prog);
 }
 

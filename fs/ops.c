@@ -27,7 +27,7 @@ struct Ops {
         struct fuse_session *session;
         OpsReadyFunc ready;
         void *data;
-        sigset_t signals;   /* blocked while we wait for a request */
+        sigset_t signals;   /* the signal mask while we wait for a request */
         int64_t rest_until; /* g_get_monotonic_time() before which we do not linger */
         bool brisk;         /* the next request can be expected soon after the answer to the last */
         bool mounted;
