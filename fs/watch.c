@@ -45,9 +45,10 @@
 #define NO_ROOM (sizeof(struct perf_event_header) - 1)
 
 /* While the bells are silent: milliseconds from one look at the rings to the next, and how many
- * looks in a row have to find nothing new before the bells are set again. */
-#define ROUND_MS 1
-#define QUIET_ROUNDS 3
+ * looks in a row have to find nothing new before the bells are set again. Each look takes time from
+ * those who load and unload; in a storm of them, a program stays in the kernel's cache that long. */
+#define ROUND_MS 2
+#define QUIET_ROUNDS 2
 
 /* The beginning of the message that the kernel sends when a CPU has come online. The filter
  * compares it in words: its length is a multiple of 4. */
