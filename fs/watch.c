@@ -46,7 +46,8 @@
 
 /* While the bells are silent: milliseconds from one look at the rings to the next, and how many
  * looks in a row have to find nothing new before the bells are set again. Each look takes time from
- * those who load and unload; in a storm of them, a program stays in the kernel's cache that long. */
+ * those who load and unload; in a storm of them, a program stays in the kernel's cache that long.
+ */
 #define ROUND_MS 2
 #define QUIET_ROUNDS 2
 
