@@ -10,6 +10,7 @@ import re
 import signal
 import stat
 import subprocess
+import tempfile
 import time
 
 from programs import PREFIX
@@ -132,7 +133,7 @@ class Tools(Role):
         "du": ("du", "-s", "."),
     }
     VANISHED = re.compile(r"No such file or directory|File removed before we read it|Input/output error")
-    PATH = re.compile(r"(?:\./|')((?:[0-9]|maps)[^:']*)")
+    PATH = re.compile(r"(?:\./|'|^ls: )((?:[0-9]|maps)[^:']*)")
     # What tar says last, after its reasons.
     SUMMARY = "tar: Exiting with failure status due to previous errors"
 
@@ -147,7 +148,7 @@ class Tools(Role):
         up = self.undisturbed()
         try:
             with open(self.work / self.name if name == "tar" else os.devnull, "wb") as out, \
-                    open(self.work / f"{self.name}-said", "w+b") as said:
+                    tempfile.TemporaryFile(dir=self.work) as said:
                 status = self.run(command, out, said)
                 said.seek(0)
                 lines = said.read().decode(errors="replace").split("\n")
@@ -170,7 +171,7 @@ class Tools(Role):
         """Returns how it ended: by itself, or killed half-way, or at the soak's end."""
         with subprocess.Popen(command, cwd=self.tree, stdin=subprocess.DEVNULL, stdout=out,
                               stderr=said, env={**os.environ, "LC_ALL": "C"},
-                              preexec_fn=die_with_parent) as process:
+                              start_new_session=True, preexec_fn=die_with_parent) as process:
             kill_at = random.random() / 3 if random.random() < 0.5 else None
             if kill_at is not None:
                 time.sleep(kill_at)
@@ -182,6 +183,6 @@ class Tools(Role):
                 if kill_at is None:
                     self.complain(f"{command} does not end")
             if process.poll() is None:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)  # find has children
                 self.counts["killed half-way"] += 1
             return process.wait()
