@@ -454,7 +454,8 @@ int ops_serve(Ops *ops)
                         break;
         }
         free(buffer.mem);
-        return r == -EINTR ? 0 : MIN(r, 0);
+        /* ECONNABORTED: it was unmounted by force while the kernel was giving us a request. */
+        return r == -EINTR || r == -ECONNABORTED ? 0 : MIN(r, 0);
 }
 
 void ops_serve_until(Ops *ops, int fd)

@@ -41,6 +41,8 @@ GROWTH = 1.1
 SLACK = 2 * MIB
 A_PROGRAM = 20 * KIB
 MOST_LINES = 300  # that are shown of what went wrong
+# What libfuse says if a tree is unmounted by force while the daemon is being given a request.
+ABORTED = "fuse: reading device: Software caused connection abort"
 
 
 class Soak:
@@ -259,7 +261,8 @@ class Soak:
         lines = path.read_text(errors="replace").splitlines() if path.exists() else []
         found = [line if n == 1 else f"{line} ({n} times)"
                  for line, n in collections.Counter(lines).items()]
-        said = (self.work / "log").read_text(errors="replace").splitlines()
+        said = [line for line in (self.work / "log").read_text(errors="replace").splitlines()
+                if line != ABORTED]
         return found[:MOST_LINES] + [f"daemon: {line}" for line in said[:MOST_LINES]]
 
 
