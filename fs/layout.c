@@ -560,7 +560,8 @@ static int list_prog(Lister *lister)
                 if (r == -ENOENT || (r < 0 && lister->want))
                         return r;
         }
-        return 0;
+        /* It may be in a map that can't be read now: nobody knows that it is not there. */
+        return lister->want && !lister->stopped && !prog->examined ? -EIO : 0;
 }
 
 static int prog_content(Catalog *catalog, const Place *place, uint64_t key, uint64_t offset,

@@ -12,7 +12,7 @@ import struct
 import pytest
 
 import bpf
-from conftest import SLOWNESS, need_btf, ok, run
+from conftest import SLOWNESS, is_mounted, need_btf, ok, run
 
 MIB = 1 << 20
 # What a look at any one thing may add to the daemon's memory.
@@ -67,7 +67,11 @@ class Watched:
 
 @pytest.fixture(params=["events", "noevents"])
 def watched(request, daemon):
-    return Watched(daemon(options="noevents" if request.param == "noevents" else ""))
+    """Whatever it is given, it serves on."""
+    one = Watched(daemon(options="noevents" if request.param == "noevents" else ""))
+    yield one
+    assert one.daemon.process.poll() is None
+    assert is_mounted(one.path)
 
 
 def read(path):

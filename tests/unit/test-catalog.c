@@ -3,10 +3,12 @@
 /*
  * What the catalog makes of a source that changes under it, at moments that no real kernel can be
  * brought to hit. The source here has programs 1 to N_PROGS, and all are bound to the map MAP,
- * whose one variable is metadata. Events are said to be followed, and none comes.
+ * whose one variable is metadata if the map is frozen. Events are said to be followed, and none
+ * comes.
  */
 
 #include "catalog.c"
+#include "layout.h"
 
 #define N_PROGS 3
 #define MAP 10
@@ -17,7 +19,9 @@ typedef struct Fake {
         uint32_t datasec;
         uint32_t vanished; /* this program is not there any more */
         int error;         /* of prog_maps() */
-        guint n_next;      /* calls */
+        int value_error;   /* of map_value() */
+        bool frozen;
+        guint n_next; /* calls */
         guint n_maps;
 } Fake;
 
@@ -70,12 +74,15 @@ static int fake_map(Source *source, uint32_t id, SourceMap *out)
                 .btf_id = 1,
                 .datasec = ((Fake *)source)->datasec,
                 .global_data = true,
+                .frozen = ((Fake *)source)->frozen,
         };
         return 0;
 }
 
 static int fake_value(Source *source, uint32_t id, SourceValue *out)
 {
+        if (((Fake *)source)->value_error < 0)
+                return ((Fake *)source)->value_error;
         *out = (SourceValue){
                 .bytes = g_malloc0(4),
                 .size = 4,
@@ -230,6 +237,33 @@ static void test_loaded_meanwhile(void)
         btf__free(fake.btf);
 }
 
+static int look_up(Catalog *catalog, Prog *prog, const char *name)
+{
+        Place place = { .kind = PLACE_PROG, .prog = prog };
+        g_auto(Entry) entry = { 0 };
+
+        return layout_find(catalog, &place, name, &entry);
+}
+
+/* While a map can't be read, nobody can say that a name is not there: it may be in that map. */
+static void test_unread_map(void)
+{
+        Fake fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
+        g_autoptr(Prog) prog = NULL;
+
+        fake.frozen = true;
+        fake.value_error = -ENOMEM;
+        g_assert_cmpint(catalog_prog(catalog, 1, &prog), ==, 0);
+        g_assert_cmpint(look_up(catalog, prog, "level"), ==, -EIO);
+        g_assert_cmpint(look_up(catalog, prog, "no-such"), ==, -EIO);
+        g_assert_cmpint(look_up(catalog, prog, "info"), ==, 0);
+        fake.value_error = 0;
+        g_assert_cmpint(look_up(catalog, prog, "level"), ==, 0);
+        g_assert_cmpint(look_up(catalog, prog, "no-such"), ==, -ENOENT);
+        btf__free(fake.btf);
+}
+
 int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
@@ -238,5 +272,6 @@ int main(int argc, char **argv)
         g_test_add_func("/catalog/named-once", test_named_once);
         g_test_add_func("/catalog/failed-look", test_failed_look);
         g_test_add_func("/catalog/loaded-meanwhile", test_loaded_meanwhile);
+        g_test_add_func("/catalog/unread-map", test_unread_map);
         return g_test_run();
 }
