@@ -297,9 +297,10 @@ static int give_variable(Lister *lister, uint64_t key, const char *name, Map *ma
 }
 
 /* Struct members and array elements that are kept. */
-static void list_kept(Lister *lister, const Decoded *decoded)
+static int list_kept(Lister *lister, const Decoded *decoded)
 {
         Variables *variables = lister->place->value->variables;
+        int r = 0;
 
         for (uint32_t i = lister->after; i < decoded->n_members && !lister->stopped; i++) {
                 const Decoded *member = &decoded->members[i];
@@ -313,10 +314,16 @@ static void list_kept(Lister *lister, const Decoded *decoded)
                 }
                 if (!wants(lister, i + 1, name))
                         continue;
-                if (needs_source(member) && map_value(lister->place->map, &value) < 0)
-                        continue;
-                give_value(lister, i + 1, name, variables, member, value, &member->ref, true);
+                if (needs_source(member))
+                        r = map_value(lister->place->map, &value);
+                if (r == -ENOENT || (r < 0 && lister->want))
+                        return r;
+                if (r == 0)
+                        give_value(lister, i + 1, name, variables, member, value, &member->ref,
+                                   true);
+                r = 0;
         }
+        return 0;
 }
 
 static void list_elements(Lister *lister, const SourceValue *value, uint32_t n)
@@ -365,10 +372,8 @@ static int list_value(Lister *lister)
         ValueSpace space;
         int r;
 
-        if (place->decoded) {
-                list_kept(lister, place->decoded);
-                return 0;
-        }
+        if (place->decoded)
+                return list_kept(lister, place->decoded);
         r = map_value(lister->place->map, &value);
         if (r < 0)
                 return r;
@@ -516,10 +521,10 @@ static int list_map_progs(Lister *lister)
         if (lister->want) {
                 uint32_t id = id_of(catalog, lister->want, catalog_prog_named);
 
-                if (id == 0 || catalog_is_bound(catalog, id, map->id) < 0)
-                        return -ENOENT;
-                give_prog_link(lister, id);
-                return 0;
+                r = id == 0 ? -ENOENT : catalog_is_bound(catalog, id, map->id);
+                if (r == 0)
+                        give_prog_link(lister, id);
+                return r;
         }
         r = catalog_map_progs(catalog, map->id, ids);
         for (guint i = 0; i < ids->len && !lister->stopped && r == 0; i++)

@@ -45,9 +45,9 @@
 #define NO_ROOM (sizeof(struct perf_event_header) - 1)
 
 /* While the bells are silent: milliseconds from one look at the rings to the next, and how many
- * looks in a row have to find nothing new before the bells are set again. Each look takes time from
- * those who load and unload; in a storm of them, a program stays in the kernel's cache that long.
- */
+ * looks in a row have to find nothing new before the bells are set again. Looks take time from
+ * those who load and unload; between two of them, the kernel's cache still has a program that has
+ * gone. */
 #define ROUND_MS 2
 #define QUIET_ROUNDS 2
 

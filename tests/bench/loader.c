@@ -8,7 +8,8 @@
  *      load N          load N more objects; the ids of all programs held
  *      unload          let go of all
  *      mark            the id of a program that was loaded and unloaded just now
- *      cost N          BPF_PROG_LOAD and close() of the smallest program, N times
+ *      cost N          BPF_PROG_LOAD and close() of the smallest program, N times: CPU time, and
+ *                      what passed meanwhile
  *      cost-object N   the same of an object, by libbpf
  *      gone N TREE     from the last close() of a program until stat() fails in TREE
  *      there N TREE    from libbpf's load of an object until its oncall can be read in TREE
@@ -223,8 +224,8 @@ static void mark(void)
         close(fd);
 }
 
-/* What the owner of a program pays is CPU time: for how long it waits depends more on what else the
- * machine does, and on what the kernel still has to free. */
+/* CPU time is what the owner pays itself. The rest, who else runs meanwhile, is in the wall clock,
+ * with all that others do on the machine. */
 static void add_cost(Times *times, uint64_t cpu_start, uint64_t start)
 {
         uint64_t cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_start;
