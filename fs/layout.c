@@ -334,8 +334,8 @@ static void list_elements(Lister *lister, const SourceValue *value, uint32_t n)
 
         if (lister->want) {
                 /* 2^20 elements are not tried one by one. */
-                if (!names_is_id(lister->want) ||
-                    !g_ascii_string_to_unsigned(lister->want, 10, 0, n ? n - 1 : 0, &wanted, NULL))
+                wanted = names_is_id(lister->want) ? g_ascii_strtoull(lister->want, NULL, 10) : n;
+                if (wanted >= n)
                         return;
                 first = wanted;
         }
@@ -488,14 +488,16 @@ static const char *map_file_name(Catalog *catalog, uint32_t id, char text[16])
 static uint32_t id_of(Catalog *catalog, const char *name,
                       uint32_t (*named)(Catalog *catalog, const char *name))
 {
-        guint64 id;
+        uint64_t id;
 
         if (catalog_source(catalog)->named)
                 return named(catalog, name);
-        if (!names_is_id(name) || *name == '0' ||
-            !g_ascii_string_to_unsigned(name, 10, 1, UINT32_MAX, &id, NULL))
+        if (!names_is_id(name) || *name == '0')
                 return 0;
-        return id;
+        /* Not g_ascii_string_to_unsigned(): at the first call in a process it can take what GLib
+         * has left in errno meanwhile for an error of the number. */
+        id = g_ascii_strtoull(name, NULL, 10);
+        return id <= UINT32_MAX ? id : 0;
 }
 
 static void give_prog_link(Lister *lister, uint32_t id)
