@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /* The follower: one thread that sleeps until a program is loaded or unloaded, and while programs
- * come and go looks every two milliseconds. */
+ * come and go looks as often as watch_dispatch() says. */
 
 #include "follow.h"
 

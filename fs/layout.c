@@ -296,17 +296,24 @@ static int give_variable(Lister *lister, uint64_t key, const char *name, Map *ma
         return 0;
 }
 
+/* True if the error of one entry is the answer: all has gone, or the entry is what is wanted. Else,
+ * what one map does not give hides nothing of the others. */
+static bool ends_search(const Lister *lister, int r)
+{
+        return r == -ENOENT || (r < 0 && lister->want);
+}
+
 /* Struct members and array elements that are kept. */
 static int list_kept(Lister *lister, const Decoded *decoded)
 {
         Variables *variables = lister->place->value->variables;
-        int r = 0;
 
         for (uint32_t i = lister->after; i < decoded->n_members && !lister->stopped; i++) {
                 const Decoded *member = &decoded->members[i];
                 char number[16];
                 const char *name = member->name;
                 const SourceValue *value = NULL;
+                int r;
 
                 if (!name) {
                         g_snprintf(number, sizeof(number), "%u", i);
@@ -314,16 +321,22 @@ static int list_kept(Lister *lister, const Decoded *decoded)
                 }
                 if (!wants(lister, i + 1, name))
                         continue;
-                if (needs_source(member))
-                        r = map_value(lister->place->map, &value);
-                if (r == -ENOENT || (r < 0 && lister->want))
+                r = needs_source(member) ? map_value(lister->place->map, &value) : 0;
+                if (ends_search(lister, r))
                         return r;
-                if (r == 0)
-                        give_value(lister, i + 1, name, variables, member, value, &member->ref,
-                                   true);
-                r = 0;
+                if (r < 0)
+                        continue;
+                give_value(lister, i + 1, name, variables, member, value, &member->ref, true);
         }
         return 0;
+}
+
+/* The number that @name is in decimal digits; UINT64_MAX if it is none or too large. Not by
+ * g_ascii_string_to_unsigned(): at the first call in a process it can take what GLib has left in
+ * errno meanwhile for an error of the number. */
+static uint64_t number_of(const char *name)
+{
+        return names_is_id(name) ? g_ascii_strtoull(name, NULL, 10) : UINT64_MAX;
 }
 
 static void list_elements(Lister *lister, const SourceValue *value, uint32_t n)
@@ -334,7 +347,7 @@ static void list_elements(Lister *lister, const SourceValue *value, uint32_t n)
 
         if (lister->want) {
                 /* 2^20 elements are not tried one by one. */
-                wanted = names_is_id(lister->want) ? g_ascii_strtoull(lister->want, NULL, 10) : n;
+                wanted = number_of(lister->want);
                 if (wanted >= n)
                         return;
                 first = wanted;
@@ -492,12 +505,8 @@ static uint32_t id_of(Catalog *catalog, const char *name,
 
         if (catalog_source(catalog)->named)
                 return named(catalog, name);
-        if (!names_is_id(name) || *name == '0')
-                return 0;
-        /* Not g_ascii_string_to_unsigned(): at the first call in a process it can take what GLib
-         * has left in errno meanwhile for an error of the number. */
-        id = g_ascii_strtoull(name, NULL, 10);
-        return id <= UINT32_MAX ? id : 0;
+        id = number_of(name);
+        return *name != '0' && id <= UINT32_MAX ? id : 0;
 }
 
 static void give_prog_link(Lister *lister, uint32_t id)
@@ -563,8 +572,7 @@ static int list_prog(Lister *lister)
                 if (r == 0 && entry->variable < variables->n)
                         r = give_variable(lister, PROG_METADATA + i + 1, entry->name, entry->map,
                                           variables, entry->variable, entry->settled);
-                /* What one map does not give hides nothing of the others. */
-                if (r == -ENOENT || (r < 0 && lister->want))
+                if (ends_search(lister, r))
                         return r;
         }
         /* It may be in a map that can't be read now: nobody knows that it is not there. */
