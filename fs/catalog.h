@@ -3,152 +3,131 @@
 #define BPFMETAFS_CATALOG_H
 
 /*
- * What is known of programs and maps: one object each, by id, shared by all nodes that show it and
- * dropped with the last of them. What can't change is asked of the source once.
+ * The objects that are known: programs and maps, one of each by id, shared by all nodes that show
+ * it and dropped with the last of them.
+ *
+ * What is particular to a kind of object is in its ObjectKind, in a file of its own. The catalog
+ * finds objects, and sees that they are still there.
  *
  * Not thread-safe: the tree's lock is held around every call.
  */
 
+#include "contents.h"
+#include "index.h"
+#include "names.h"
 #include "source.h"
-#include "variables.h"
-#include "watch.h"
 
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef struct Catalog Catalog;
+typedef struct ObjectKind ObjectKind;
 
-typedef struct Map {
+/* What all kinds of objects have; each kind's struct begins with it. */
+typedef struct Object {
+        const ObjectKind *kind;
         Catalog *catalog;
         uint32_t refs;
         uint32_t id;
+        int error; /* -errno: the source has it and does not let us look; then nothing but the id is
+                      known, and who gets it next asks again */
         bool gone; /* it was seen to be unloaded */
-        SourceMap facts;
-        Info *info;           /* its fixed keys; NULL until asked for */
-        Variables *variables; /* NULL until asked for */
-        uint32_t guardian; /* a program that was seen to hold the map: while it lives, the map does
-                            */
-} Map;
+        int64_t known_since; /* g_get_monotonic_time() */
+} Object;
 
-/* The most metadata entries of one program. */
-#define CATALOG_MAX_ENTRIES (1u << 20)
+struct ObjectKind {
+        const char *noun; /* what a person calls one of them */
+        size_t size;      /* of the kind's struct */
+        /* The smallest id above @after that @source lists. -ENOENT: there is none. */
+        int (*next)(Source *source, uint32_t after, uint32_t *id);
+        /* Asks the source for object->id, and fills in what is the kind's own. 0 or -errno; -ENOENT:
+         * it is not there. */
+        int (*ask)(Object *object);
+        /* The name that an object file gives it; owned by the caller. NULL: no such object has. */
+        char *(*name)(Source *source, uint32_t id);
+        /* True if it can't go without our being told. */
+        bool (*is_watched)(const Object *object);
+        /* When it was made, and by whom. */
+        struct timespec (*time)(const Object *object);
+        uid_t (*owner)(const Object *object);
+        /* Its info: the keys whose values never change, borrowed from the object, and all others,
+         * owned by the caller. A key may be in both. 0 or -errno. */
+        int (*fixed_info)(Object *object, const Info **out);
+        int (*changing_info)(Object *object, Info **out);
+        /* Releases what the struct has, which may be nothing yet. */
+        void (*clear)(Object *object);
+};
 
-/* An entry of a program's directory that is metadata. */
-typedef struct ProgEntry {
-        char *name; /* file name, a GRefString */
-        Map *map;   /* borrowed from the program */
-        uint32_t variable;
-        bool settled; /* no map bound earlier may come to have metadata: the name is final */
-} ProgEntry;
-
-typedef struct Prog {
-        Catalog *catalog;
-        uint32_t refs;
+/* What the kernel may remember and must forget. */
+typedef struct Forgotten {
+        const ObjectKind *kind;
         uint32_t id;
-        bool gone;        /* it was seen to be unloaded */
-        bool unsettled;   /* has a map that would be metadata's if it were frozen */
-        bool examined;    /* maps and entries have been looked for */
-        SourceProg facts; /* n_maps: how many are in maps */
-        Info *info;       /* its fixed keys; NULL until asked for */
-        Map **maps;       /* in the order in which they were bound; grows at the end only */
-        char **links;     /* the file name of each map's symlink, a GRefString; NULL: it has none */
-        ProgEntry *entries; /* in the order in which they were found; grows at the end only */
-        uint32_t n_entries;
-} Prog;
+        bool gone; /* the object has gone for good; false: it has to be looked up again */
+} Forgotten;
 
-/* @memory is how many bytes of texts may be kept. @source and @watch are borrowed. With a watch,
- * load and unload events are followed: a program that is not known to be gone is there. @watch may
- * be NULL: the source is asked each time. */
-Catalog *catalog_new(Source *source, uint64_t memory, Watch *watch);
+/* @memory is how many bytes of texts may be kept. @source is borrowed. @events: catalog_came() and
+ * catalog_went() will be called for programs, and a program that is not known to be gone is there.
+ * Without them the source is asked each time. */
+Catalog *catalog_new(Source *source, uint64_t memory, bool events);
 void catalog_free(Catalog *catalog);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Catalog, catalog_free)
 
-/* The source; borrowed. */
+/* The source and what was read of it last; borrowed. */
 Source *catalog_source(Catalog *catalog);
+Contents *catalog_contents(Catalog *catalog);
+/* The index that @ops describes, made when it is asked for first; borrowed. */
+Index *catalog_index(Catalog *catalog, const IndexOps *ops);
 
-/* True if events are followed. */
-bool catalog_has_events(Catalog *catalog);
-/* From now on they are not, and all programs that are known count as gone. */
-void catalog_stop_events(Catalog *catalog);
-
-/* Begins a request: takes up the events that there are. To be called before anything is said that
- * depends on which programs there are. Costs next to nothing if there are none. */
-void catalog_follow(Catalog *catalog);
-
-/* What the kernel may remember and must forget: programs that have gone, and maps that nothing is
- * known to hold any more. Moves the ids that were noted since the last call to the arrays
- * (uint32_t).
+/* No file name of that kind may be one that @reserved has. To be called before names are asked for.
  */
-void catalog_take_gone(Catalog *catalog, GArray *progs, GArray *maps);
-/* True if there are any. */
-bool catalog_has_gone(Catalog *catalog);
+void catalog_reserve(Catalog *catalog, const ObjectKind *kind, NamesReserved reserved);
 
-/* The program @id, if it is there now: the caller gets a reference. 0 or -errno. */
-int catalog_prog(Catalog *catalog, uint32_t id, Prog **out);
-/* 0 if the program is still there, else -errno. */
-int prog_check(Prog *prog);
-/* Brings maps and entries up to date. */
-int prog_update(Prog *prog);
-/* The fixed keys of info, borrowed from @prog. */
-int prog_info(Prog *prog, const Info **out);
-Prog *prog_ref(Prog *prog);
-void prog_unref(Prog *prog);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Prog, prog_unref)
+/* Events: an object of @kind has come, or gone. */
+void catalog_came(Catalog *catalog, const ObjectKind *kind, uint32_t id);
+void catalog_went(Catalog *catalog, const ObjectKind *kind, uint32_t id);
+/* Some were lost: what the source no longer lists has gone. */
+void catalog_compare(Catalog *catalog, const ObjectKind *kind);
+/* There will be no more, and whatever they told of counts as gone. */
+void catalog_stop_events(Catalog *catalog, const ObjectKind *kind);
+bool catalog_has_events(const Catalog *catalog);
 
-/* The same for maps. */
-int catalog_map(Catalog *catalog, uint32_t id, Map **out);
-int map_check(Map *map);
-int map_info(Map *map, const Info **out);
-Map *map_ref(Map *map);
-void map_unref(Map *map);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Map, map_unref)
+/* Moves what has to be forgotten since the last call to the end of @list (Forgotten). */
+void catalog_take_forgotten(Catalog *catalog, GArray *list);
+/* True if there is any. */
+bool catalog_has_forgotten(Catalog *catalog);
 
-/* Looks again whether the map has been frozen, if that matters. */
-int map_update(Map *map);
-/* True if its variables are shown in vars/; and if those that are metadata's are in its programs'
- * directories. They are final: once true, always true. */
-bool map_is_shown(const Map *map);
-bool map_is_metadata(const Map *map);
-/* True if no value of it can change any more. */
-bool map_is_fixed(const Map *map);
-/* True while a live program that we are told about holds the map. */
-bool map_is_guarded(const Map *map);
-/* Looks for such a program among those that are known. May look at all programs, as
- * catalog_map_progs() does. */
-void map_seek_guardian(Map *map);
-/* Its variables, borrowed from @map; empty if it is no global-data map. */
-int map_variables(Map *map, Variables **out);
-/* Its bytes and BTF as they are now, borrowed until map_value() is called for another map or
- * another request begins. Within a request they stay the same. */
-int map_value(Map *map, const SourceValue **out);
+/* The object @id of a kind, if it is there now: the caller gets a reference. 0 or -errno. One that
+ * can't be looked at is there all the same, see Object.error. */
+int catalog_get(Catalog *catalog, const ObjectKind *kind, uint32_t id, Object **out);
+/* The same if it is known already; borrowed, or NULL. */
+Object *catalog_known(Catalog *catalog, const ObjectKind *kind, uint32_t id);
 
-/* At most @count bytes from @offset on of the text of the value at @ref are appended to @out, which
- * may be NULL if @count is 0. *@size is the length of the whole text. 0 or -errno. */
-int map_text(Map *map, const ValueRef *ref, uint64_t offset, size_t count, GString *out,
-             uint64_t *size);
+/* 0 if the object is still there, else -errno. */
+int object_check(Object *object);
+/* To be called by whoever finds out that it has gone: whatever finds out later, an event or a
+ * request, no longer finds the object, and the kernel would never be told. */
+void object_went(Object *object);
+/* The kernel has to look the object up again. */
+void object_forget(Catalog *catalog, const ObjectKind *kind, uint32_t id);
+Object *object_ref(Object *object);
+void object_unref(Object *object);
 
-/* decoded_members() of the struct at @ref, with @value as map_value() gave it; borrowed until the
- * next call. */
-const GArray *map_members(Map *map, const SourceValue *value, const ValueRef *ref);
-
-/* The ids of the programs to which the map is bound, appended to @ids (uint32_t), ascending. */
-int catalog_map_progs(Catalog *catalog, uint32_t id, GArray *ids);
-/* 0 if @prog_id is bound to @map_id now, else -errno. */
-int catalog_is_bound(Catalog *catalog, uint32_t prog_id, uint32_t map_id);
-
-/* For sources with names instead of ids: the file name of a program or map, borrowed; NULL if there
- * is none. And the id that goes by @name, 0 if none does. */
-const char *catalog_prog_name(Catalog *catalog, uint32_t id);
-const char *catalog_map_name(Catalog *catalog, uint32_t id);
-uint32_t catalog_prog_named(Catalog *catalog, const char *name);
-uint32_t catalog_map_named(Catalog *catalog, const char *name);
+/* An object's file name: a source of object files has names, the kernel has ids. @text is room for
+ * a number; the result is borrowed from it or from the catalog. */
+#define CATALOG_NAME_MAX 16
+const char *catalog_name(Catalog *catalog, const ObjectKind *kind, uint32_t id,
+                         char text[CATALOG_NAME_MAX]);
+/* The id that goes by @name; 0 if none can. An id is written in one way only: no sign, no zero in
+ * front. */
+uint32_t catalog_id(Catalog *catalog, const ObjectKind *kind, const char *name);
 
 /* Accounts for @bytes of contents that are kept elsewhere; false: that would be too much. */
-bool catalog_take(Catalog *catalog, size_t bytes);
+bool catalog_take_memory(Catalog *catalog, size_t bytes);
+/* The same where there is no way to do without. */
+void catalog_take_names(Catalog *catalog, size_t bytes);
 void catalog_give_back(Catalog *catalog, size_t bytes);
-
-/* True if @name is the filesystem's own in a program's directory. */
-bool catalog_reserves(const char *name);
+/* How many bytes may still be kept. */
+size_t catalog_memory(const Catalog *catalog);
 
 #endif

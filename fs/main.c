@@ -296,9 +296,9 @@ static int serve(const Arguments *arguments, Source *source, Ready *ready)
 {
         const Options *options = arguments->options;
         g_autoptr(Watch) watch = open_watch(arguments);
-        g_autoptr(Catalog) catalog = catalog_new(source, options->memory, watch);
+        g_autoptr(Catalog) catalog = catalog_new(source, options->memory, watch != NULL);
         TreeLook look = { options->has_uid, options->uid, options->gid, options->mode };
-        g_autoptr(Tree) tree = tree_new(catalog, &look);
+        g_autoptr(Tree) tree = tree_new(catalog, watch, &look);
         OpsMount how = {
                 .program = "bpfmetafs",
                 .source = arguments->source,

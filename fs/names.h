@@ -11,6 +11,7 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* NAME_MAX of <limits.h>: the bytes that the kernel takes for one file name. */
 #define NAMES_MAX 255
@@ -41,5 +42,8 @@ char *names_give(Names *names, const char *preferred, const char *full);
 
 /* A NamesReserved for directories whose own entries are object ids: true for digits only. */
 bool names_is_id(const char *name);
+
+/* The number that @name is in decimal digits; UINT64_MAX if it is none or too large. */
+uint64_t names_number(const char *name);
 
 #endif

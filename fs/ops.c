@@ -42,7 +42,7 @@ static Ops *ops_of(fuse_req_t req)
 static struct fuse_entry_param entry_param(const TreeEntry *entry)
 {
         return (struct fuse_entry_param){
-                .ino = entry->attr.st_ino,
+                .ino = entry->ino,
                 .attr = entry->attr,
                 .attr_timeout = TREE_FOREVER,
                 .entry_timeout = entry->entry_timeout,
@@ -162,8 +162,6 @@ static bool add_tree_entry(const char *name, uint64_t next, const TreeEntry *ent
         Buffer *buffer = data;
 
         /* The kernel takes no lookup of an entry without a node, and leaves alone what it has. */
-        if (entry->known)
-                param.ino = 0;
         if (!add_entry(buffer, name, next + DOTS, &param))
                 return false;
         if (buffer->inodes && param.ino)
@@ -172,10 +170,10 @@ static bool add_tree_entry(const char *name, uint64_t next, const TreeEntry *ent
 }
 
 /* The kernel takes no lookup of these; it only wants to know that they are directories. */
-static void add_dots(Buffer *buffer, fuse_ino_t ino, off_t offset)
+static void add_dots(Buffer *buffer, uint64_t st_ino, off_t offset)
 {
         static const char *const names[DOTS] = { ".", ".." };
-        struct fuse_entry_param param = { .attr = { .st_ino = ino, .st_mode = S_IFDIR } };
+        struct fuse_entry_param param = { .attr = { .st_ino = st_ino, .st_mode = S_IFDIR } };
 
         for (off_t i = offset; i < DOTS; i++)
                 add_entry(buffer, names[i], i + 1, &param);
@@ -194,7 +192,7 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, bool
                 fuse_reply_err(req, EINVAL);
                 return;
         }
-        add_dots(&buffer, ino, offset);
+        add_dots(&buffer, tree_shown_ino(ops->tree, ino), offset);
         r = tree_list(ops->tree, ino, offset > DOTS ? offset - DOTS : 0, plus, add_tree_entry,
                       &buffer, &changes);
         /* The kernel takes the listing for complete when it gets this empty answer; it has to find

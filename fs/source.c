@@ -4,6 +4,16 @@
 
 #include "source.h"
 
+int source_next_prog(Source *source, uint32_t after, uint32_t *id)
+{
+        return source->ops->next_prog(source, after, id);
+}
+
+int source_next_map(Source *source, uint32_t after, uint32_t *id)
+{
+        return source->ops->next_map(source, after, id);
+}
+
 bool source_has(Source *source, int (*next)(Source *source, uint32_t after, uint32_t *id),
                 uint32_t id)
 {

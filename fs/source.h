@@ -83,6 +83,10 @@ struct Source {
         uid_t uid;            /* owner of what belongs to no program */
 };
 
+/* SourceOps.next_prog and next_map as functions, so that two users can be seen to mean the same. */
+int source_next_prog(Source *source, uint32_t after, uint32_t *id);
+int source_next_map(Source *source, uint32_t after, uint32_t *id);
+
 /* True if @next, which is next_prog or next_map, lists @id. Opens nothing, so that it can't be what
  * keeps an object alive. */
 bool source_has(Source *source, int (*next)(Source *source, uint32_t after, uint32_t *id),

@@ -8,7 +8,10 @@
 
 #include "tree.h"
 
+#include "dir-value.h"
+#include "events.h"
 #include "layout.h"
+#include "versions.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -17,7 +20,26 @@
 #define KEY_BITS 24
 #define SLOT_BITS 26
 #define USE_BITS 14
-G_STATIC_ASSERT(LAYOUT_MAX_KEY == 1u << KEY_BITS);
+G_STATIC_ASSERT(ENTRY_MAX_KEY == 1u << KEY_BITS);
+
+/* What people see as inode number has 32 bits, as programs without large-file support need it, if
+ * the node's slot and the key are small enough: all but the most entries of the largest trees. */
+#define SHOWN_SLOT_BITS 24
+#define SHOWN_KEY_BITS 8
+
+/* A slot is used again only when this many others are free as well: a number does not come back
+ * soon. */
+#define MIN_FREE 1024
+
+#define NO_SLOT UINT32_MAX
+
+#define NS_PER_S 1000000000
+
+/* The longest file in bytes that check_former() looks after. */
+#define MAX_FORMER LAYOUT_MAX_CHANGING
+
+/* What FUSE's own tools list as the number of an entry whose node does not exist yet. */
+#define UNKNOWN_INO UINT32_MAX
 
 /* Contents up to here are not counted against the memory= option. */
 #define FREE_CONTENT 256
@@ -32,31 +54,40 @@ typedef enum NodeType {
 typedef struct Node {
         uint64_t refs; /* lookups of the node and of the files in it */
         uint64_t number : SLOT_BITS + USE_BITS;
-        uint64_t type : 8;                      /* NodeType */
+        uint64_t type : 2;                      /* NodeType */
         uint64_t current : 1;                   /* a lookup of its place finds it */
         uint64_t bare : 1;                      /* the kernel has no attributes of it */
         uint64_t parent : SLOT_BITS + USE_BITS; /* number of the directory that it was found in */
-        uint64_t kind : 8; /* PlaceKind: of the directory; of a file, its directory's */
-        uint32_t key;      /* its entry in the parent */
-        uint32_t size;     /* of content */
-        Prog *prog;        /* as in Place */
-        Map *map;
+        uint32_t key;   /* its entry in the parent */
+        uint32_t size;  /* of content */
+        const Row *row; /* the directory's place; of others, that of the directory they are in */
+        Object *object;
         union {
-                ValuePlace *value; /* PLACE_VALUE */
-                const char *sub;   /* all others */
+                gpointer argument; /* of a directory */
+                int64_t since;     /* of a file: since when it is as it is, in nanoseconds */
         };
         char content[]; /* of a file or symlink */
 } Node;
 
+/* A place for a node in the table. */
+typedef struct Slot {
+        Node *node;    /* owned; NULL: it is free */
+        uint32_t next; /* the slot that was freed next */
+        uint16_t uses; /* how often it was taken */
+} Slot;
+
 struct Tree {
         pthread_mutex_t lock;
         Catalog *catalog;
+        Watch *watch; /* NULL: there are no events */
         TreeLook look;
-        GPtrArray *slots;    /* owned Nodes, or NULL */
-        GArray *uses;        /* uint16_t for each slot */
-        GArray *free_slots;  /* uint32_t */
+        GArray *slots; /* Slot */
+        guint n_free;
+        uint32_t first_free; /* the slots that are free, in the order in which they were freed */
+        uint32_t last_free;
         GHashTable *current; /* by parent and key: borrowed Nodes */
         Node *root;
+        Versions *versions; /* of files that may change */
         void (*on_gone)(void *data);
         void *on_gone_data;
 };
@@ -83,7 +114,7 @@ static guint place_hash(gconstpointer key)
         return (guint)(mix ^ (mix >> 32));
 }
 
-static gboolean place_equal(gconstpointer a, gconstpointer b)
+static gboolean place_equal_at(gconstpointer a, gconstpointer b)
 {
         const Node *left = a, *right = b;
 
@@ -93,52 +124,68 @@ static gboolean place_equal(gconstpointer a, gconstpointer b)
 /* The place that the node is, or of a file, that it is in; borrowed from the node. */
 static Place place_of(const Node *node)
 {
-        bool is_value = node->kind == PLACE_VALUE;
-
         return (Place){
-                .kind = node->kind,
-                .prog = node->prog,
-                .map = node->map,
-                .value = is_value ? node->value : NULL,
-                .sub = is_value ? NULL : node->sub,
+                .row = node->row,
+                .object = node->object,
+                .argument = node->type == NODE_DIRECTORY ? node->argument : NULL,
         };
+}
+
+static Slot *slot_at(const Tree *tree, uint32_t slot)
+{
+        return &g_array_index(tree->slots, Slot, slot);
+}
+
+/* NO_SLOT: there are too many nodes. */
+static uint32_t take_slot(Tree *tree)
+{
+        static const Slot unused = { 0 };
+        uint32_t slot = tree->first_free;
+
+        if (tree->slots->len < 1u << SLOT_BITS && tree->n_free < MIN_FREE) {
+                g_array_append_val(tree->slots, unused);
+                return tree->slots->len - 1;
+        }
+        if (slot != NO_SLOT) {
+                tree->first_free = slot_at(tree, slot)->next;
+                tree->n_free--;
+        }
+        return slot;
+}
+
+static void free_slot(Tree *tree, uint32_t slot)
+{
+        slot_at(tree, slot)->node = NULL;
+        slot_at(tree, slot)->next = NO_SLOT;
+        if (tree->first_free == NO_SLOT)
+                tree->first_free = slot;
+        else
+                slot_at(tree, tree->last_free)->next = slot;
+        tree->last_free = slot;
+        tree->n_free++;
 }
 
 /* Takes @place. NULL: there are too many nodes. */
 static Node *node_new(Tree *tree, NodeType type, Place *place, const char *content, uint32_t size)
 {
+        uint32_t slot = take_slot(tree);
         Node *node;
-        uint32_t slot;
 
-        if (tree->free_slots->len > 0) {
-                slot = g_array_index(tree->free_slots, uint32_t, tree->free_slots->len - 1);
-                g_array_set_size(tree->free_slots, tree->free_slots->len - 1);
-        } else if (tree->slots->len < 1u << SLOT_BITS) {
-                uint16_t unused = 0;
-
-                slot = tree->slots->len;
-                g_ptr_array_add(tree->slots, NULL);
-                g_array_append_val(tree->uses, unused);
-        } else {
+        if (slot == NO_SLOT)
                 return NULL;
-        }
         node = g_malloc(sizeof(Node) + size);
         *node = (Node){
-                .number = (uint64_t)g_array_index(tree->uses, uint16_t, slot)++ << SLOT_BITS | slot,
+                .number = (uint64_t)slot_at(tree, slot)->uses++ << SLOT_BITS | slot,
                 .type = type,
-                .kind = place->kind,
+                .row = place->row,
                 .size = size,
-                .prog = place->prog,
-                .map = place->map,
+                .object = g_steal_pointer(&place->object),
         };
-        if (place->kind == PLACE_VALUE)
-                node->value = place->value;
-        else
-                node->sub = place->sub;
+        if (type == NODE_DIRECTORY)
+                node->argument = g_steal_pointer(&place->argument);
         if (size > 0)
                 memcpy(node->content, content, size);
-        *place = (Place){ 0 };
-        tree->slots->pdata[slot] = node;
+        slot_at(tree, slot)->node = node;
         return node;
 }
 
@@ -158,18 +205,20 @@ static uint32_t slot_of(uint64_t number)
         return number & ((1u << SLOT_BITS) - 1);
 }
 
-Tree *tree_new(Catalog *catalog, const TreeLook *look)
+Tree *tree_new(Catalog *catalog, Watch *watch, const TreeLook *look)
 {
         Tree *tree = g_new0(Tree, 1);
-        Place root = { .kind = PLACE_ROOT };
+        Place root = layout_root();
 
         pthread_mutex_init(&tree->lock, NULL);
         tree->catalog = catalog;
+        tree->watch = watch;
         tree->look = *look;
-        tree->slots = g_ptr_array_new_with_free_func((GDestroyNotify)node_free);
-        tree->uses = g_array_new(FALSE, FALSE, sizeof(uint16_t));
-        tree->free_slots = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-        tree->current = g_hash_table_new(place_hash, place_equal);
+        tree->slots = g_array_new(FALSE, FALSE, sizeof(Slot));
+        tree->first_free = NO_SLOT;
+        tree->current = g_hash_table_new(place_hash, place_equal_at);
+        tree->versions = versions_new(catalog);
+        layout_init(catalog);
         /* The first node has number 0. */
         tree->root = node_new(tree, NODE_DIRECTORY, &root, NULL, 0);
         tree->root->refs = 1;
@@ -179,9 +228,10 @@ Tree *tree_new(Catalog *catalog, const TreeLook *look)
 void tree_free(Tree *tree)
 {
         g_hash_table_unref(tree->current);
-        g_ptr_array_unref(tree->slots);
-        g_array_unref(tree->uses);
-        g_array_unref(tree->free_slots);
+        for (guint i = 0; i < tree->slots->len; i++)
+                node_free(slot_at(tree, i)->node);
+        g_array_unref(tree->slots);
+        versions_free(tree->versions);
         pthread_mutex_destroy(&tree->lock);
         g_free(tree);
 }
@@ -197,9 +247,9 @@ static Node *find_node(Tree *tree, uint64_t ino, uint64_t *key)
 {
         uint64_t number = ino == TREE_ROOT ? 0 : ino >> KEY_BITS;
         uint32_t slot = slot_of(number);
-        Node *node = slot < tree->slots->len ? tree->slots->pdata[slot] : NULL;
+        Node *node = slot < tree->slots->len ? slot_at(tree, slot)->node : NULL;
 
-        *key = ino == TREE_ROOT ? 0 : ino & (LAYOUT_MAX_KEY - 1);
+        *key = ino == TREE_ROOT ? 0 : ino & (ENTRY_MAX_KEY - 1);
         return node && node->number == number ? node : NULL;
 }
 
@@ -233,20 +283,31 @@ static void drop_refs(Tree *tree, Node *node, uint64_t n)
                 return;
         retire(tree, node);
         catalog_give_back(tree->catalog, charged(node->size));
-        tree->slots->pdata[slot] = NULL;
-        g_array_append_val(tree->free_slots, slot);
+        free_slot(tree, slot);
         node_free(node);
 }
 
 /* Attributes */
 
-static struct stat attributes(const Tree *tree, uint64_t ino, const Place *place, mode_t type,
+/* The st_ino of the file @key in the node @number, or of the node itself if that is 0. */
+static uint64_t shown_ino(const Tree *tree, uint64_t number, uint64_t key)
+{
+        uint32_t slot = slot_of(number);
+
+        if (number == tree->root->number && key == 0)
+                return TREE_ROOT;
+        if (slot < 1u << SHOWN_SLOT_BITS && key < 1u << SHOWN_KEY_BITS)
+                return slot << SHOWN_KEY_BITS | key;
+        return number << KEY_BITS | key | UINT64_C(1) << 63;
+}
+
+static struct stat attributes(const Tree *tree, uint64_t st_ino, const Place *place, mode_t type,
                               uint64_t size)
 {
         struct timespec time = layout_time(tree->catalog, place);
         mode_t mode = tree->look.mode;
         struct stat attr = {
-                .st_ino = ino,
+                .st_ino = st_ino,
                 .st_nlink = 1,
                 .st_uid = tree->look.has_uid ? tree->look.uid : layout_owner(tree->catalog, place),
                 .st_gid = tree->look.gid,
@@ -266,12 +327,27 @@ static struct stat attributes(const Tree *tree, uint64_t ino, const Place *place
         return attr;
 }
 
-/* Entering what a lookup has found */
-
-static bool same_object(const Place *a, const Place *b)
+/* Those of a node. */
+static struct stat node_attributes(const Tree *tree, const Node *node)
 {
-        return a->kind == b->kind && a->prog == b->prog && a->map == b->map && a->sub == b->sub;
+        static const mode_t types[] = {
+                [NODE_DIRECTORY] = S_IFDIR,
+                [NODE_FILE] = S_IFREG,
+                [NODE_LINK] = S_IFLNK,
+        };
+        Place place = place_of(node);
+        struct stat attr = attributes(tree, shown_ino(tree, node->number, 0), &place,
+                                      types[node->type], node->size);
+
+        if (node->type == NODE_FILE) {
+                attr.st_mtim.tv_sec = node->since / NS_PER_S;
+                attr.st_mtim.tv_nsec = node->since % NS_PER_S;
+                attr.st_atim = attr.st_ctim = attr.st_mtim;
+        }
+        return attr;
 }
+
+/* Entering what a lookup has found */
 
 static bool same_content(const Node *node, GBytes *content)
 {
@@ -289,45 +365,105 @@ static Node *find_at(Tree *tree, const Node *directory, uint64_t key)
         return g_hash_table_lookup(tree->current, &at);
 }
 
+static bool stands_for(const Node *node, const Entry *entry)
+{
+        Place place = place_of(node);
+
+        if (entry->type == ENTRY_DIRECTORY)
+                return node->type == NODE_DIRECTORY && place_equal(&place, &entry->place);
+        return node->type != NODE_DIRECTORY && entry->content && same_content(node, entry->content);
+}
+
 /* The node that stands for @entry of @directory, or NULL if there is none that is still the same.
  */
 static Node *find_current(Tree *tree, const Node *directory, const Entry *entry)
 {
         Node *node = find_at(tree, directory, entry->key);
-        Place place;
 
-        if (!node)
-                return NULL;
-        place = place_of(node);
-        if (entry->type == ENTRY_DIRECTORY
-                    ? node->type == NODE_DIRECTORY && same_object(&place, &entry->place)
-                    : node->type != NODE_DIRECTORY && same_content(node, entry->content))
+        if (!node || stands_for(node, entry))
                 return node;
         retire(tree, node);
         return NULL;
 }
 
-/* A file's node with @content, or with a text that says that there is no room for it. */
-static Node *new_file(Tree *tree, const Node *directory, NodeType type, GBytes *content)
+/* Mixes @word into what stands for a path. */
+static uint64_t mix(uint64_t path, uint64_t word)
+{
+        path = (path ^ word) * 0x9e3779b97f4a7c15u;
+        return path ^ path >> 29;
+}
+
+/* What stands for the directory as long as the daemon runs: the keys on the way from the root. */
+static uint64_t path_of(const Tree *tree, const Node *directory)
+{
+        const Node *parent = slot_at(tree, slot_of(directory->parent))->node;
+
+        /* The kernel keeps a directory as long as it keeps what is in it. */
+        return directory == tree->root || !parent ? 0 : mix(path_of(tree, parent), directory->key);
+}
+
+/* And its file @name: a key of info/ is another one once the value can't change any more. */
+static uint64_t path_of_file(const Tree *tree, const Node *directory, const char *name)
+{
+        return mix(path_of(tree, directory), g_str_hash(name));
+}
+
+/* Since when the file @name of @directory is as it is. */
+static int64_t since(Tree *tree, const Node *directory, const char *name, const char *bytes,
+                     gsize size)
+{
+        Place place = place_of(directory);
+        const Object *shown = place_shown(&place);
+        struct timespec made = layout_time(tree->catalog, &place);
+
+        return versions_since(tree->versions, shown->kind, shown->id,
+                              path_of_file(tree, directory, name), bytes, size,
+                              (int64_t)made.tv_sec * NS_PER_S + made.tv_nsec);
+}
+
+/* A file that can't change any more, but was given to readers when it could: it is a node with a
+ * time of its own as well. */
+static int check_former(Tree *tree, const Node *directory, Entry *entry)
+{
+        Place place = place_of(directory);
+        const Object *shown = place_shown(&place);
+        GString *content;
+        uint64_t size;
+        int r;
+
+        if (entry->type != ENTRY_FILE || !shown || entry->size > MAX_FORMER ||
+            !versions_know(tree->versions, shown->kind, shown->id,
+                           path_of_file(tree, directory, entry->name)))
+                return 0;
+        content = g_string_new(NULL);
+        r = layout_content(tree->catalog, &place, entry->key, 0, entry->size, content, &size);
+        entry->content = g_string_free_to_bytes(content);
+        entry->type = ENTRY_CHANGING_FILE;
+        return r;
+}
+
+/* A file's node with the content of @entry, or with a text that says that there is no room for it.
+ */
+static Node *new_file(Tree *tree, const Node *directory, NodeType type, const Entry *entry)
 {
         static const char no_room[] = "(cannot be shown: more than the option memory= allows)\n";
-        Place place = {
-                .kind = directory->kind == PLACE_VALUE ? PLACE_MAP_VARS : directory->kind,
-                .prog = directory->prog ? prog_ref(directory->prog) : NULL,
-                .map = directory->map ? map_ref(directory->map) : NULL,
-        };
+        Place place = { .row = directory->row };
         gsize size;
-        const char *bytes = g_bytes_get_data(content, &size);
+        const char *bytes = g_bytes_get_data(entry->content, &size);
         Node *node;
 
-        if (size > UINT32_MAX || !catalog_take(tree->catalog, charged(size))) {
+        if (size > UINT32_MAX || !catalog_take_memory(tree->catalog, charged(size))) {
                 bytes = no_room;
                 size = strlen(no_room);
         }
+        if (directory->object)
+                place.object = object_ref(directory->object);
         node = node_new(tree, type, &place, bytes, size);
+        place_clear(&place);
         if (!node)
                 catalog_give_back(tree->catalog, charged(size));
-        place_clear(&place);
+        else if (type == NODE_FILE)
+                node->since = since(tree, directory, entry->name, bytes, size);
         return node;
 }
 
@@ -340,7 +476,7 @@ static int new_node(Tree *tree, const Node *directory, Entry *entry, Node **out)
                 node = node_new(tree, NODE_DIRECTORY, &entry->place, NULL, 0);
         else
                 node = new_file(tree, directory, entry->type == ENTRY_LINK ? NODE_LINK : NODE_FILE,
-                                entry->content);
+                                entry);
         if (!node)
                 return -ENOMEM;
         node->parent = directory->number;
@@ -363,33 +499,64 @@ static mode_t file_type(const Entry *entry)
         }
 }
 
+/* Seconds for which the kernel may remember @entry of @directory. */
+static double entry_timeout(const Node *directory, const Entry *entry)
+{
+        Place place = place_of(directory);
+
+        return entry->lasting && place_is_watched(&place) ? TREE_FOREVER : 0;
+}
+
 /* Counts one lookup of the entry, and describes it. */
 static int enter(Tree *tree, Node *directory, Entry *entry, TreeEntry *out)
 {
-        Place place = place_of(directory);
-        bool followed = layout_is_followed(tree->catalog, &place);
-        mode_t type = file_type(entry);
         Node *node = directory;
-        uint64_t ino;
-        int r = 0;
+        Place place;
+        int r = check_former(tree, directory, entry);
 
+        if (r < 0)
+                return r;
         if (entry->type == ENTRY_FILE) {
-                ino = (uint64_t)directory->number << KEY_BITS | entry->key;
-                out->attr = attributes(tree, ino, &place, type, entry->size);
+                place = place_of(directory);
+                out->ino = (uint64_t)directory->number << KEY_BITS | entry->key;
+                out->attr = attributes(tree, shown_ino(tree, directory->number, entry->key), &place,
+                                       S_IFREG, entry->size);
         } else {
                 node = find_current(tree, directory, entry);
                 if (!node)
                         r = new_node(tree, directory, entry, &node);
                 if (r < 0)
                         return r;
-                ino = node_ino(tree, node);
-                place = place_of(node);
-                out->attr = attributes(tree, ino, &place, type, node->size);
+                out->ino = node_ino(tree, node);
+                out->attr = node_attributes(tree, node);
         }
-        out->entry_timeout = entry->fixed && followed ? TREE_FOREVER : 0;
-        out->known = node != directory && node->refs > 0 && out->entry_timeout > 0 && !node->bare;
+        out->entry_timeout = entry_timeout(directory, entry);
         node->refs++;
         return 0;
+}
+
+/* True if the kernel has all of the entry, and keeps it. */
+static bool is_known(Tree *tree, const Node *directory, const Entry *entry)
+{
+        const Node *node;
+
+        if (entry->type == ENTRY_FILE)
+                return false;
+        node = find_at(tree, directory, entry->key);
+        return node && node->refs > 0 && !node->bare && stands_for(node, entry);
+}
+
+/* The kernel is told no more of the entry than its type and number. */
+static void enter_without_node(Tree *tree, const Node *directory, const Entry *entry,
+                               TreeEntry *out)
+{
+        const Node *node = find_at(tree, directory, entry->key);
+
+        *out = (TreeEntry){ .attr = { .st_mode = file_type(entry) } };
+        if (entry->type == ENTRY_FILE)
+                out->attr.st_ino = shown_ino(tree, directory->number, entry->key);
+        else
+                out->attr.st_ino = node ? shown_ino(tree, node->number, 0) : UNKNOWN_INO;
 }
 
 /* Whether the kernel has the attributes of the node @ino. */
@@ -404,8 +571,16 @@ static void set_bare(Tree *tree, uint64_t ino, bool bare)
 
 static void tell_gone(Tree *tree)
 {
-        if (tree->on_gone && catalog_has_gone(tree->catalog))
+        if (tree->on_gone && catalog_has_forgotten(tree->catalog))
                 tree->on_gone(tree->on_gone_data);
+}
+
+/* A request begins. */
+static void begin(Tree *tree)
+{
+        contents_begin(catalog_contents(tree->catalog));
+        if (tree->watch)
+                events_take(tree->watch, tree->catalog);
 }
 
 int tree_lookup(Tree *tree, uint64_t parent, const char *name, TreeEntry *out)
@@ -418,12 +593,13 @@ int tree_lookup(Tree *tree, uint64_t parent, const char *name, TreeEntry *out)
 
         if (!directory)
                 return -ENOENT;
+        begin(tree);
         place = place_of(directory);
         r = layout_find(tree->catalog, &place, name, &entry);
         if (r == 0)
                 r = enter(tree, directory, &entry, out);
         if (r == 0)
-                set_bare(tree, out->attr.st_ino, false);
+                set_bare(tree, out->ino, false);
         tell_gone(tree);
         return r;
 }
@@ -439,21 +615,19 @@ void tree_forget(Tree *tree, uint64_t ino, uint64_t n)
 }
 
 /* What the inode is like that is the file @key of @node, or the node itself. */
-static int describe(Tree *tree, const Node *node, uint64_t key, uint64_t ino, struct stat *attr)
+static int describe(Tree *tree, const Node *node, uint64_t key, struct stat *attr)
 {
-        static const mode_t types[] = {
-                [NODE_DIRECTORY] = S_IFDIR,
-                [NODE_FILE] = S_IFREG,
-                [NODE_LINK] = S_IFLNK,
-        };
         Place place = place_of(node);
-        uint64_t size = node->size;
-        int r = 0;
+        uint64_t size;
+        int r;
 
-        if (key != 0)
-                r = layout_content(tree->catalog, &place, key, 0, 0, NULL, &size);
+        if (key == 0) {
+                *attr = node_attributes(tree, node);
+                return 0;
+        }
+        r = layout_content(tree->catalog, &place, key, 0, 0, NULL, &size);
         if (r == 0)
-                *attr = attributes(tree, ino, &place, key ? S_IFREG : types[node->type], size);
+                *attr = attributes(tree, shown_ino(tree, node->number, key), &place, S_IFREG, size);
         return r;
 }
 
@@ -466,7 +640,7 @@ int tree_getattr(Tree *tree, uint64_t ino, struct stat *attr)
         if (!node)
                 return -ENOENT;
         set_bare(tree, ino, false);
-        return describe(tree, node, key, ino, attr);
+        return describe(tree, node, key, attr);
 }
 
 void tree_drop_attr(Tree *tree, uint64_t ino)
@@ -474,6 +648,15 @@ void tree_drop_attr(Tree *tree, uint64_t ino)
         autounlock pthread_mutex_t *lock = take_lock(tree);
 
         set_bare(tree, ino, true);
+}
+
+uint64_t tree_shown_ino(Tree *tree, uint64_t ino)
+{
+        autounlock pthread_mutex_t *lock = take_lock(tree);
+        uint64_t key;
+        const Node *node = find_node(tree, ino, &key);
+
+        return node ? shown_ino(tree, node->number, key) : UNKNOWN_INO;
 }
 
 /* Listing */
@@ -492,20 +675,25 @@ static bool list_entry(Entry *entry, void *data)
         Listing *listing = data;
         Tree *tree = listing->tree;
         TreeEntry out = { 0 };
-        Node *node = listing->directory;
+        Node *node;
         bool taken;
         uint64_t key;
 
+        if (!listing->lookup || entry_timeout(listing->directory, entry) == 0 ||
+            is_known(tree, listing->directory, entry)) {
+                enter_without_node(tree, listing->directory, entry, &out);
+                return listing->func(entry->name, entry->key, &out, listing->data);
+        }
         /* An entry can't be left out for want of memory: the listing would look whole. */
         listing->error = enter(tree, listing->directory, entry, &out);
         if (listing->error < 0)
                 return false;
         taken = listing->func(entry->name, entry->key, &out, listing->data);
-        if (!taken || !listing->lookup || out.known) {
-                node = find_node(tree, out.attr.st_ino, &key);
-                drop_refs(tree, node, 1);
+        if (taken) {
+                set_bare(tree, out.ino, false);
         } else {
-                set_bare(tree, out.attr.st_ino, false);
+                node = find_node(tree, out.ino, &key);
+                drop_refs(tree, node, 1);
         }
         return taken;
 }
@@ -520,6 +708,7 @@ int tree_list(Tree *tree, uint64_t ino, uint64_t after, bool lookup, TreeListFun
 
         if (!listing.directory)
                 return -ENOENT;
+        begin(tree);
         place = place_of(listing.directory);
         *changes = layout_changes(tree->catalog, &place);
         r = layout_list(tree->catalog, &place, after, list_entry, &listing);
@@ -567,24 +756,24 @@ static void add_gone(GArray *gone, uint64_t parent, uint64_t child, uint32_t id)
 void tree_follow(Tree *tree, GArray *gone)
 {
         autounlock pthread_mutex_t *lock = take_lock(tree);
-        g_autoptr(GArray) progs = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-        g_autoptr(GArray) maps = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-        Node *directory = find_at(tree, tree->root, LAYOUT_MAPS_KEY);
+        g_autoptr(GArray) list = g_array_new(FALSE, FALSE, sizeof(Forgotten));
 
-        catalog_follow(tree->catalog);
-        catalog_take_gone(tree->catalog, progs, maps);
-        for (guint i = 0; i < progs->len; i++) {
-                uint32_t id = g_array_index(progs, uint32_t, i);
-                Node *node = find_at(tree, tree->root, LAYOUT_PROG_KEY(id));
+        if (tree->watch)
+                events_take(tree->watch, tree->catalog);
+        catalog_take_forgotten(tree->catalog, list);
+        for (guint i = 0; i < list->len; i++) {
+                const Forgotten *forgotten = &g_array_index(list, Forgotten, i);
+                uint64_t parent, key;
+                Node *directory, *node;
 
+                if (forgotten->gone)
+                        versions_drop(tree->versions, forgotten->kind, forgotten->id);
+                layout_where(forgotten->kind, forgotten->id, &parent, &key);
+                directory = parent ? find_at(tree, tree->root, parent) : tree->root;
+                node = directory ? find_at(tree, directory, key) : NULL;
                 if (node)
-                        add_gone(gone, TREE_ROOT, node_ino(tree, node), id);
-        }
-        for (guint i = 0; directory && i < maps->len; i++) {
-                uint32_t id = g_array_index(maps, uint32_t, i);
-
-                if (find_at(tree, directory, LAYOUT_MAP_KEY(id)))
-                        add_gone(gone, node_ino(tree, directory), 0, id);
+                        add_gone(gone, node_ino(tree, directory),
+                                 forgotten->gone ? node_ino(tree, node) : 0, forgotten->id);
         }
 }
 
@@ -599,7 +788,8 @@ void tree_stop_events(Tree *tree)
 {
         autounlock pthread_mutex_t *lock = take_lock(tree);
 
-        catalog_stop_events(tree->catalog);
+        tree->watch = NULL;
+        events_stop(tree->catalog);
         tell_gone(tree);
 }
 

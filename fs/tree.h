@@ -14,6 +14,7 @@
  */
 
 #include "catalog.h"
+#include "watch.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -38,13 +39,13 @@ typedef struct TreeLook {
 
 /* What FUSE wants to know of an entry that was looked up. */
 typedef struct TreeEntry {
-        struct stat attr;     /* st_ino is the node id as well */
+        uint64_t ino;         /* FUSE's node id; 0: in a listing, an entry without its node */
+        struct stat attr;     /* st_ino is for people: shorter than the node id */
         double entry_timeout; /* seconds for which the name may be remembered */
-        bool known;           /* in a listing: the kernel has all of it already and keeps it */
 } TreeEntry;
 
-/* @catalog is borrowed. */
-Tree *tree_new(Catalog *catalog, const TreeLook *look);
+/* @catalog and @watch are borrowed. @watch may be NULL: there are no events. */
+Tree *tree_new(Catalog *catalog, Watch *watch, const TreeLook *look);
 void tree_free(Tree *tree);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Tree, tree_free)
 
@@ -62,12 +63,17 @@ int tree_getattr(Tree *tree, uint64_t ino, struct stat *attr);
  * back, without a request for them alone. */
 void tree_drop_attr(Tree *tree, uint64_t ino);
 
+/* The st_ino of the node id @ino, which is there. */
+uint64_t tree_shown_ino(Tree *tree, uint64_t ino);
+
 /* Called for an entry of a listing. @next is where the listing goes on after it. Returns false if
  * it has no room; then the entry counts as not looked up, and the listing ends. */
 typedef bool (*TreeListFunc)(const char *name, uint64_t next, const TreeEntry *entry, void *data);
 
-/* Lists the directory from @after on, 0 for the start. If @lookup, each entry that @func took and
- * that is not known was looked up once. *@changes: the listing may be another one next time. */
+/* Lists the directory from @after on, 0 for the start. If @lookup, each entry that @func took with
+ * its node was looked up once. An entry comes without its node, and only the type in its attributes,
+ * if the kernel has all of it already, or has to look it up at the next use anyway: then it is not
+ * made before somebody does. *@changes: the listing may be another one next time. */
 int tree_list(Tree *tree, uint64_t ino, uint64_t after, bool lookup, TreeListFunc func, void *data,
               bool *changes);
 

@@ -23,6 +23,7 @@ OBJ_GET_INFO_BY_FD = 15
 BTF_LOAD = 18
 OBJ_GET = 7
 PROG_TEST_RUN = 10
+RAW_TRACEPOINT_OPEN = 17
 MAP_FREEZE = 22
 ENABLE_STATS = 32
 PROG_BIND_MAP = 35
@@ -66,6 +67,18 @@ def map_update(fd, key, value):
     key_address, keep_key = pointer(struct.pack("<I", key))
     value_address, keep_value = pointer(value)
     call(MAP_UPDATE, struct.pack("<IIQQQ", fd, 0, key_address, value_address, 0))
+
+
+def map_by_id(number):
+    return call(MAP_GET_FD_BY_ID, struct.pack("<III", number, 0, 0))[0]
+
+
+def map_name(number):
+    fd = map_by_id(number)
+    try:
+        return info(fd)[24:40].rstrip(b"\0")
+    finally:
+        os.close(fd)
 
 
 def map_freeze(fd):

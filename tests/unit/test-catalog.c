@@ -1,277 +1,425 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/*
- * What the catalog makes of a source that changes under it, at moments that no real kernel can be
- * brought to hit. The source here has programs 1 to N_PROGS, and all are bound to the map MAP,
- * whose one variable is metadata if the map is frozen. Events are said to be followed, and none
- * comes.
- */
+/* What the catalog, its objects, indexes and contents make of a source that changes under them. */
 
-#include "catalog.c"
-#include "layout.h"
+#include "fake.h"
 
-#define N_PROGS 3
-#define MAP 10
-
-typedef struct Fake {
-        Source source;
-        struct btf *btf;
-        uint32_t datasec;
-        uint32_t vanished; /* this program is not there any more */
-        int error;         /* of prog_maps() */
-        int value_error;   /* of map_value() */
-        bool frozen;
-        guint n_next; /* calls */
-        guint n_maps;
-} Fake;
-
-bool watch_drain(Watch *watch, WatchFunc func, void *data)
+static Catalog *fake_catalog(Fake *fake, bool named)
 {
+        Catalog *catalog;
+
+        fake_init(fake, named);
+        catalog = catalog_new(&fake->source, 1 << 20, !named);
+        layout_init(catalog);
+        return catalog;
+}
+
+/* A request begins. */
+static void begin(Fake *fake, Catalog *catalog)
+{
+        contents_begin(catalog_contents(catalog));
+        if (!fake->source.named)
+                events_take((Watch *)fake, catalog);
+}
+
+static Prog *get_prog(Catalog *catalog, uint32_t id)
+{
+        Prog *prog = NULL;
+
+        g_assert_cmpint(prog_get(catalog, id, &prog), ==, 0);
+        return prog;
+}
+
+/* Of the objects of @kind, @id and nothing else has to be forgotten by the kernel. */
+static void assert_told(Catalog *catalog, const ObjectKind *kind, uint32_t id)
+{
+        g_autoptr(GArray) list = g_array_new(FALSE, FALSE, sizeof(Forgotten));
+        guint n = 0;
+
+        g_assert_true(catalog_has_forgotten(catalog));
+        catalog_take_forgotten(catalog, list);
+        for (guint i = 0; i < list->len; i++) {
+                if (g_array_index(list, Forgotten, i).kind != kind)
+                        continue;
+                g_assert_cmpuint(g_array_index(list, Forgotten, i).id, ==, id);
+                n++;
+        }
+        g_assert_cmpuint(n, ==, 1);
+}
+
+/* Walks down @path from the root, its names separated by '/'. 0 or -errno. */
+static int look_up(Fake *fake, Catalog *catalog, const char *path, Entry *out)
+{
+        g_auto(GStrv) names = g_strsplit(path, "/", -1);
+        g_auto(Entry) entry = { .place = layout_root() };
+        int r = 0;
+
+        begin(fake, catalog);
+        for (guint i = 0; names[i]; i++) {
+                Entry found;
+
+                r = layout_find(catalog, &entry.place, names[i], &found);
+                entry_clear(&entry);
+                entry = found;
+                if (r < 0)
+                        return r;
+        }
+        *out = entry;
+        entry = (Entry){ 0 };
+        return 0;
+}
+
+static int look(Fake *fake, Catalog *catalog, const char *path)
+{
+        g_auto(Entry) entry = { 0 };
+
+        return look_up(fake, catalog, path, &entry);
+}
+
+/* The text of the file @path, which has to be of the given type. */
+static char *text(Fake *fake, Catalog *catalog, const char *path, EntryType type)
+{
+        g_auto(Entry) directory = { 0 };
+        g_auto(Entry) entry = { 0 };
+        g_autofree char *parent = g_path_get_dirname(path);
+        g_autofree char *name = g_path_get_basename(path);
+        GString *out = g_string_new(NULL);
+        uint64_t size;
+
+        g_assert_cmpint(look_up(fake, catalog, parent, &directory), ==, 0);
+        g_assert_cmpint(layout_find(catalog, &directory.place, name, &entry), ==, 0);
+        g_assert_cmpint(entry.type, ==, type);
+        if (type == ENTRY_FILE)
+                g_assert_cmpint(layout_content(catalog, &directory.place, entry.key, 0, 4096, out,
+                                               &size),
+                                ==, 0);
+        else
+                g_string_append_len(out, g_bytes_get_data(entry.content, NULL),
+                                    g_bytes_get_size(entry.content));
+        return g_string_free(out, FALSE);
+}
+
+static void assert_text(Fake *fake, Catalog *catalog, const char *path, EntryType type,
+                        const char *expected)
+{
+        g_autofree char *found = text(fake, catalog, path, type);
+
+        g_assert_cmpstr(found, ==, expected);
+}
+
+static bool add_name(Entry *entry, void *data)
+{
+        GString *names = data;
+
+        g_string_append_printf(names, "%s%s", names->len ? " " : "", entry->name);
         return true;
 }
 
-static int fake_next(Source *source, uint32_t after, uint32_t *id)
+/* The names in the directory @path, in the order of its listing. */
+static char *list(Fake *fake, Catalog *catalog, const char *path)
 {
-        Fake *fake = (Fake *)source;
+        g_auto(Entry) entry = { .place = layout_root() };
+        GString *names = g_string_new(NULL);
 
-        fake->n_next++;
-        *id = after + 1 == fake->vanished ? after + 2 : after + 1;
-        return *id <= N_PROGS ? 0 : -ENOENT;
+        if (*path) {
+                entry_clear(&entry);
+                g_assert_cmpint(look_up(fake, catalog, path, &entry), ==, 0);
+        }
+        begin(fake, catalog);
+        g_assert_cmpint(layout_list(catalog, &entry.place, 0, add_name, names), ==, 0);
+        return g_string_free(names, FALSE);
 }
 
-static int fake_next_map(Source *source, uint32_t after, uint32_t *id)
+static void assert_list(Fake *fake, Catalog *catalog, const char *path, const char *expected)
 {
-        *id = MAP;
-        return after < MAP ? 0 : -ENOENT;
-}
+        g_autofree char *found = list(fake, catalog, path);
 
-static int fake_prog(Source *source, uint32_t id, SourceProg *out)
-{
-        if (id == ((Fake *)source)->vanished)
-                return -ENOENT;
-        *out = (SourceProg){ .name = g_strdup("fake"), .n_maps = 1 };
-        return 0;
-}
-
-static int fake_prog_maps(Source *source, uint32_t id, GArray *ids)
-{
-        static const uint32_t map = MAP;
-        Fake *fake = (Fake *)source;
-
-        fake->n_maps++;
-        if (id == fake->vanished)
-                return -ENOENT;
-        if (fake->error == 0)
-                g_array_append_val(ids, map);
-        return fake->error;
-}
-
-static int fake_map(Source *source, uint32_t id, SourceMap *out)
-{
-        *out = (SourceMap){
-                .name = g_strdup("fake"),
-                .value_size = 4,
-                .btf_id = 1,
-                .datasec = ((Fake *)source)->datasec,
-                .global_data = true,
-                .frozen = ((Fake *)source)->frozen,
-        };
-        return 0;
-}
-
-static int fake_value(Source *source, uint32_t id, SourceValue *out)
-{
-        if (((Fake *)source)->value_error < 0)
-                return ((Fake *)source)->value_error;
-        *out = (SourceValue){
-                .bytes = g_malloc0(4),
-                .size = 4,
-                .btf = ((Fake *)source)->btf,
-                .btf_borrowed = true,
-        };
-        return 0;
-}
-
-static const SourceOps fake_ops = {
-        .next_prog = fake_next,
-        .prog = fake_prog,
-        .prog_maps = fake_prog_maps,
-        .next_map = fake_next_map,
-        .map = fake_map,
-        .map_value = fake_value,
-};
-
-static void fake_init(Fake *fake, bool named)
-{
-        int type, variable;
-
-        *fake = (Fake){ .source = { .ops = &fake_ops, .named = named } };
-        fake->btf = btf__new_empty();
-        type = btf__add_int(fake->btf, "int", 4, BTF_INT_SIGNED);
-        variable = btf__add_var(fake->btf, "bpf_metadata_level", BTF_VAR_GLOBAL_ALLOCATED, type);
-        fake->datasec = btf__add_datasec(fake->btf, ".data", 4);
-        g_assert_cmpint(btf__add_datasec_var_info(fake->btf, variable, 0, 4), ==, 0);
-}
-
-/* Any address will do: nothing of it is looked at here. */
-static Catalog *fake_catalog(Fake *fake, bool named)
-{
-        fake_init(fake, named);
-        return catalog_new(&fake->source, 1 << 20, named ? NULL : (Watch *)fake);
-}
-
-/* The program @id, and nothing else, has to be forgotten by the kernel. */
-static void assert_told(Catalog *catalog, uint32_t id)
-{
-        g_autoptr(GArray) progs = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-        g_autoptr(GArray) maps = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-
-        g_assert_true(catalog_has_gone(catalog));
-        catalog_take_gone(catalog, progs, maps);
-        g_assert_cmpuint(progs->len, ==, 1);
-        g_assert_cmpuint(g_array_index(progs, uint32_t, 0), ==, id);
+        g_assert_cmpstr(found, ==, expected);
 }
 
 /* The kernel remembers the name of a program for ever. Its event finds nothing to forget once a
  * request has found that it is gone: so the request has to see to it. */
 static void test_found_gone(void)
 {
-        Fake fake;
+        g_auto(Fake) fake;
         g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
-        g_autoptr(Prog) prog = NULL;
+        g_autoptr(Prog) prog = get_prog(catalog, 1);
         g_autoptr(Prog) other = NULL;
 
         /* Before anything else is known of it, and after. */
-        g_assert_cmpint(catalog_prog(catalog, 1, &prog), ==, 0);
         fake.vanished = 1;
-        g_assert_cmpint(prog_update(prog), ==, -ENOENT);
-        assert_told(catalog, 1);
-        g_assert_cmpint(catalog_prog(catalog, 2, &other), ==, 0);
-        g_assert_cmpint(prog_update(other), ==, 0);
+        g_assert_cmpint(prog_update(prog, NULL), ==, -ENOENT);
+        assert_told(catalog, &prog_kind, 1);
+        other = get_prog(catalog, 2);
+        g_assert_cmpint(prog_update(other, NULL), ==, 0);
         fake.vanished = 2;
-        g_assert_cmpint(prog_update(other), ==, -ENOENT);
-        assert_told(catalog, 2);
-        g_assert_cmpint(prog_update(other), ==, -ENOENT);
-        g_assert_false(catalog_has_gone(catalog));
-        btf__free(fake.btf);
+        g_assert_cmpint(prog_update(other, NULL), ==, -ENOENT);
+        assert_told(catalog, &prog_kind, 2);
+        g_assert_cmpint(prog_update(other, NULL), ==, -ENOENT);
+        g_assert_false(catalog_has_forgotten(catalog));
 }
 
-/* The same while a program is looked for that holds a map. Another one is found then. */
-static void test_found_gone_by_the_way(void)
+/* A map is remembered as long as its guardian is there; then another program takes its place. */
+static void test_guardian(void)
 {
-        Fake fake;
+        g_auto(Fake) fake;
         g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
-        g_autoptr(Prog) prog = NULL;
-        g_autoptr(Prog) other = NULL;
-        g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+        g_autoptr(Map) map = NULL;
+        g_auto(Entry) entry = { 0 };
+
+        g_assert_cmpint(map_get(catalog, MAP, &map), ==, 0);
+        g_assert_cmpuint(map_guardian(map), ==, 0);
+        g_assert_cmpint(look_up(&fake, catalog, "maps/10", &entry), ==, 0);
+        g_assert_false(entry.lasting);
+        entry_clear(&entry);
+        assert_list(&fake, catalog, "maps", "10 11");
+        g_assert_cmpuint(map_guardian(map), ==, 1);
+        g_assert_cmpint(look_up(&fake, catalog, "maps/10", &entry), ==, 0);
+        g_assert_true(entry.lasting);
+        fake.vanished = 1;
+        fake_event(&fake, -1);
+        begin(&fake, catalog);
+        assert_told(catalog, &map_kind, MAP);
+        g_assert_cmpuint(map_guardian(map), ==, 2);
+}
+
+/* Events were lost: what is not listed any more is no guardian either. */
+static void test_lost_events(void)
+{
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
         g_autoptr(Map) map = NULL;
 
-        g_assert_cmpint(catalog_prog(catalog, 1, &prog), ==, 0);
-        g_assert_cmpint(catalog_prog(catalog, 3, &other), ==, 0);
-        g_assert_cmpint(catalog_map(catalog, MAP, &map), ==, 0);
-        g_assert_cmpint(catalog_map_progs(catalog, MAP, ids), ==, 0);
-        catalog->bound_until = INT64_MAX;
-        g_assert_false(map_is_guarded(map));
+        g_assert_cmpint(map_get(catalog, MAP, &map), ==, 0);
+        assert_list(&fake, catalog, "maps/10/progs", "1 2 3");
+        g_assert_cmpuint(map_guardian(map), ==, 1);
         fake.vanished = 1;
-        map_seek_guardian(map);
-        assert_told(catalog, 1);
-        g_assert_true(map_is_guarded(map));
-        g_assert_cmpuint(map->guardian, ==, 3);
-        btf__free(fake.btf);
+        fake.lost = true;
+        begin(&fake, catalog);
+        assert_told(catalog, &map_kind, MAP);
+        assert_list(&fake, catalog, "maps/10/progs", "2 3");
 }
 
 /* Nothing changes in an object file: it is looked into once, also if it has variables that would be
  * metadata in a map that is read-only. */
 static void test_named_once(void)
 {
-        Fake fake;
+        g_auto(Fake) fake;
         g_autoptr(Catalog) catalog = fake_catalog(&fake, true);
-        g_autoptr(Prog) prog = NULL;
+        g_autoptr(Prog) prog = get_prog(catalog, 1);
 
-        g_assert_cmpint(catalog_prog(catalog, 1, &prog), ==, 0);
         for (int i = 0; i < 3; i++) {
-                g_assert_cmpint(prog_update(prog), ==, 0);
+                g_assert_cmpint(prog_update(prog, NULL), ==, 0);
                 g_assert_cmpuint(fake.n_maps, ==, 1);
         }
-        btf__free(fake.btf);
 }
 
-/* A look at all programs that failed is not repeated at once. */
-static void test_failed_look(void)
+/* Whoever lists progs/ of every map makes one look at all programs, not one a map; but a map that
+ * is looked at for the first time is never answered from an older look, and a late bind shows after
+ * the time that the manual promises. */
+static void test_index_lag(void)
 {
-        Fake fake;
+        g_auto(Fake) fake;
         g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
-        g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+        g_autoptr(Map) map = NULL;
+        g_autoptr(Map) late = NULL;
         guint n;
 
-        fake.error = -EACCES;
-        g_assert_cmpint(catalog_map_progs(catalog, MAP, ids), ==, -EACCES);
-        g_assert_cmpint(catalog->bound_until, >, 0);
-        catalog->bound_until = INT64_MAX;
-        n = fake.n_next;
-        g_assert_cmpint(catalog_map_progs(catalog, MAP, ids), ==, -EACCES);
-        g_assert_cmpuint(fake.n_next, ==, n);
-        catalog->bound_until = 0;
-        fake.error = 0;
-        g_assert_cmpint(catalog_map_progs(catalog, MAP, ids), ==, 0);
-        g_assert_cmpuint(ids->len, ==, N_PROGS);
-        btf__free(fake.btf);
+        g_assert_cmpint(map_get(catalog, MAP, &map), ==, 0);
+        assert_list(&fake, catalog, "maps/10/progs", "1 2 3");
+        n = fake.n_maps;
+        assert_list(&fake, catalog, "maps/10/progs", "1 2 3");
+        g_assert_cmpuint(fake.n_maps, ==, n);
+        fake.n_bound = 2;
+        g_assert_cmpint(map_get(catalog, MAP + 1, &late), ==, 0);
+        assert_list(&fake, catalog, "maps/11/progs", "1 2 3");
+        g_assert_cmpuint(fake.n_maps, >, n);
+        n = fake.n_maps;
+        g_usleep(INDEX_LAG_MS * 1000 + 1000);
+        assert_list(&fake, catalog, "maps/10/progs", "1 2 3");
+        g_assert_cmpuint(fake.n_maps, >, n);
 }
 
-/* Programs that are loaded during a look at all are met there, and again by their events. */
-static void test_loaded_meanwhile(void)
+/* The time does not grow with what the look cost: nothing here depends on how long it took. */
+static void test_index_loaded(void)
 {
-        Fake fake;
+        g_auto(Fake) fake;
         g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
-        g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+        g_autoptr(Map) map = NULL;
 
-        g_assert_cmpint(catalog_map_progs(catalog, MAP, ids), ==, 0);
-        catalog->bound_until = INT64_MAX;
-        for (uint32_t id = N_PROGS; id > 0; id--)
-                take_event(true, id, catalog);
-        g_array_set_size(ids, 0);
-        g_assert_cmpint(catalog_map_progs(catalog, MAP, ids), ==, 0);
-        g_assert_cmpuint(ids->len, ==, N_PROGS);
-        for (uint32_t i = 0; i < N_PROGS; i++)
-                g_assert_cmpuint(g_array_index(ids, uint32_t, i), ==, i + 1);
-        btf__free(fake.btf);
+        g_assert_cmpint(map_get(catalog, MAP, &map), ==, 0);
+        assert_list(&fake, catalog, "maps/10/progs", "1 2 3");
+        /* Loaded since, and one that was met already. */
+        fake.n_progs = 5;
+        fake_event(&fake, 4);
+        fake_event(&fake, 3);
+        fake_event(&fake, 5);
+        assert_list(&fake, catalog, "maps/10/progs", "1 2 3 4 5");
 }
 
-static int look_up(Catalog *catalog, Prog *prog, const char *name)
+/* A program that can't be asked hides no other, neither one that stood before it nor one that was
+ * loaded meanwhile. */
+static void test_index_failure(void)
 {
-        Place place = { .kind = PLACE_PROG, .prog = prog };
-        g_auto(Entry) entry = { 0 };
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
+        g_autoptr(Map) map = NULL;
 
-        return layout_find(catalog, &place, name, &entry);
+        g_assert_cmpint(map_get(catalog, MAP, &map), ==, 0);
+        fake.prog_error[2] = -EACCES;
+        assert_list(&fake, catalog, "maps/10/progs", "1 3 (cannot be shown)");
+        fake.n_progs = 5;
+        fake.prog_error[4] = -EACCES;
+        fake_event(&fake, 4);
+        fake_event(&fake, 5);
+        assert_list(&fake, catalog, "maps/10/progs", "1 3 5 (cannot be shown)");
+        assert_text(&fake, catalog, "maps/10/progs/(cannot be shown)", ENTRY_CHANGING_FILE,
+                    "(cannot be shown: whether 2 programs hold the map)\n");
+        memset(fake.prog_error, 0, sizeof(fake.prog_error));
+        g_usleep(INDEX_LAG_MS * 1000 + 1000);
+        assert_list(&fake, catalog, "maps/10/progs", "1 2 3 4 5");
 }
 
 /* While a map can't be read, nobody can say that a name is not there: it may be in that map. */
 static void test_unread_map(void)
 {
-        Fake fake;
+        g_auto(Fake) fake;
         g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
-        g_autoptr(Prog) prog = NULL;
 
         fake.frozen = true;
-        fake.value_error = -ENOMEM;
-        g_assert_cmpint(catalog_prog(catalog, 1, &prog), ==, 0);
-        g_assert_cmpint(look_up(catalog, prog, "level"), ==, -EIO);
-        g_assert_cmpint(look_up(catalog, prog, "no-such"), ==, -EIO);
-        g_assert_cmpint(look_up(catalog, prog, "info"), ==, 0);
-        fake.value_error = 0;
-        g_assert_cmpint(look_up(catalog, prog, "level"), ==, 0);
-        g_assert_cmpint(look_up(catalog, prog, "no-such"), ==, -ENOENT);
-        btf__free(fake.btf);
+        fake.value_error[0] = -ENOMEM;
+        g_assert_cmpint(look(&fake, catalog, "1/level"), ==, -EIO);
+        g_assert_cmpint(look(&fake, catalog, "1/no-such"), ==, -EIO);
+        g_assert_cmpint(look(&fake, catalog, "1/info"), ==, 0);
+        fake.value_error[0] = 0;
+        g_assert_cmpint(look(&fake, catalog, "1/level"), ==, 0);
+        g_assert_cmpint(look(&fake, catalog, "1/no-such"), ==, -ENOENT);
+}
+
+/* A map that may not be opened hides nothing of the others, and says so itself; once it may be
+ * opened all is there. */
+static void test_closed_map(void)
+{
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
+        g_autoptr(Prog) prog = get_prog(catalog, 1);
+        g_auto(Entry) entry = { 0 };
+
+        fake.n_bound = 2;
+        fake.frozen = fake.rdonly_prog = true;
+        fake.map_error[0] = -EPERM;
+        assert_list(&fake, catalog, "1", "info maps team");
+        assert_text(&fake, catalog, "1/team", ENTRY_FILE, "0\n");
+        assert_list(&fake, catalog, "1/maps", "10 11 fake");
+        assert_list(&fake, catalog, "1/maps/10", "(cannot be shown)");
+        assert_list(&fake, catalog, "maps", "10 11");
+        assert_text(&fake, catalog, "maps/10/(cannot be shown)", ENTRY_CHANGING_FILE,
+                    "(cannot be shown: the kernel does not let it be opened: Operation not "
+                    "permitted)\n");
+        /* Nothing of it is remembered: neither the map nor the names that it may change. */
+        g_assert_cmpint(look_up(&fake, catalog, "1/maps/10", &entry), ==, 0);
+        g_assert_false(entry.lasting);
+        entry_clear(&entry);
+        g_assert_cmpint(look_up(&fake, catalog, "1/team", &entry), ==, 0);
+        g_assert_false(entry.lasting);
+        fake.map_error[0] = 0;
+        assert_list(&fake, catalog, "1", "info maps team level");
+        assert_list(&fake, catalog, "1/maps", "10 fake 11 fake~2");
+        assert_list(&fake, catalog, "1/maps/10", "info vars");
+}
+
+/* The same of a program. */
+static void test_closed_prog(void)
+{
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
+
+        fake.frozen = true;
+        fake.prog_error[2] = -EACCES;
+        assert_list(&fake, catalog, "", "maps 1 2 3");
+        assert_list(&fake, catalog, "2", "(cannot be shown)");
+        assert_list(&fake, catalog, "3", "info maps level");
+        fake.prog_error[2] = 0;
+        assert_list(&fake, catalog, "2", "info maps level");
+}
+
+/* What was read before the freeze is never taken for final, whoever notices the freeze. */
+static void test_frozen_late(void)
+{
+        static const char *const notices[] = { "1/level", "1/maps/10/vars/bpf_metadata_level",
+                                               "maps/10/vars" };
+
+        for (guint i = 0; i < G_N_ELEMENTS(notices); i++) {
+                g_auto(Fake) fake;
+                g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
+                g_autoptr(Map) map = NULL;
+
+                fake.rdonly_prog = true;
+                g_assert_cmpint(map_get(catalog, MAP, &map), ==, 0);
+                fake.value[0] = 1;
+                assert_text(&fake, catalog, "1/level", ENTRY_CHANGING_FILE, "1\n");
+                fake.value[0] = 2;
+                fake.frozen = true;
+                g_assert_cmpint(look(&fake, catalog, notices[i]), ==, 0);
+                /* It is remembered now, and is the value that it was frozen with. */
+                assert_text(&fake, catalog, "1/level", ENTRY_FILE, "2\n");
+        }
+}
+
+/* Nor if the map's object was forgotten in between. */
+static void test_frozen_unseen(void)
+{
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
+
+        fake.rdonly_prog = true;
+        fake.value[0] = 1;
+        assert_text(&fake, catalog, "1/level", ENTRY_CHANGING_FILE, "1\n");
+        fake.value[0] = 2;
+        fake.frozen = true;
+        assert_text(&fake, catalog, "1/level", ENTRY_FILE, "2\n");
+}
+
+/* Names follow the order of the maps, also if the first one's variables come last. */
+static void test_names_in_order(void)
+{
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
+        g_autoptr(Prog) prog = get_prog(catalog, 1);
+        g_auto(Entry) entry = { 0 };
+
+        fake.n_bound = 2;
+        fake.datasec[1] = fake.datasec[0];
+        btf__free(fake.btf[1]);
+        fake.btf[1] = btf__new_empty();
+        g_assert_cmpint(btf__add_btf(fake.btf[1], fake.btf[0]), >, 0);
+        fake.value[0] = 1;
+        fake.value[1] = 2;
+        fake.map_error[0] = -EPERM;
+        fake.frozen = true;
+        assert_text(&fake, catalog, "1/level", ENTRY_CHANGING_FILE, "2\n");
+        g_assert_cmpint(look_up(&fake, catalog, "1/level", &entry), ==, 0);
+        g_assert_false(entry.lasting);
+        fake.map_error[0] = 0;
+        assert_text(&fake, catalog, "1/level", ENTRY_CHANGING_FILE, "1\n");
+        assert_text(&fake, catalog, "1/level~2", ENTRY_CHANGING_FILE, "2\n");
 }
 
 int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/catalog/found-gone", test_found_gone);
-        g_test_add_func("/catalog/found-gone-by-the-way", test_found_gone_by_the_way);
+        g_test_add_func("/catalog/guardian", test_guardian);
+        g_test_add_func("/catalog/lost-events", test_lost_events);
         g_test_add_func("/catalog/named-once", test_named_once);
-        g_test_add_func("/catalog/failed-look", test_failed_look);
-        g_test_add_func("/catalog/loaded-meanwhile", test_loaded_meanwhile);
+        g_test_add_func("/index/lag", test_index_lag);
+        g_test_add_func("/index/loaded", test_index_loaded);
+        g_test_add_func("/index/failure", test_index_failure);
         g_test_add_func("/catalog/unread-map", test_unread_map);
+        g_test_add_func("/catalog/closed-map", test_closed_map);
+        g_test_add_func("/catalog/closed-prog", test_closed_prog);
+        g_test_add_func("/contents/frozen-late", test_frozen_late);
+        g_test_add_func("/contents/frozen-unseen", test_frozen_unseen);
+        g_test_add_func("/entries/names-in-order", test_names_in_order);
         return g_test_run();
 }

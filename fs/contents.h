@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef BPFMETAFS_CONTENTS_H
+#define BPFMETAFS_CONTENTS_H
+
+/*
+ * What was read last of maps: the bytes, a part of a long text, and the members of a struct. One of
+ * each is kept, for the requests of one cat, ls or tar come in a row.
+ *
+ * What was read of a map that can't change any more is good for ever. What was read while the map
+ * could still change is good for the request in which it was read, and never after that, whatever
+ * becomes of the map.
+ */
+
+#include "source.h"
+#include "value.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct Contents Contents;
+
+/* @source is borrowed. */
+Contents *contents_new(Source *source);
+void contents_free(Contents *contents);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Contents, contents_free)
+
+/* Another request begins. */
+void contents_begin(Contents *contents);
+/* The number of the request that is being served. */
+uint64_t contents_request(const Contents *contents);
+
+/* Nothing that was read of @map is used again. */
+void contents_invalidate(Contents *contents, uint32_t map);
+
+/* The bytes and the BTF of @map, borrowed until the next call. @immutable: they can't change from
+ * now on. 0 or -errno. */
+int contents_value(Contents *contents, uint32_t map, bool immutable, const SourceValue **out);
+
+/* At most @count bytes from @offset on of the text of the value at @ref are appended to @out, which
+ * may be NULL if @count is 0. *@size is the length of the whole text. 0 or -errno. */
+int contents_text(Contents *contents, uint32_t map, bool immutable, const ValueRef *ref,
+                  uint64_t offset, size_t count, GString *out, uint64_t *size);
+
+/* decoded_members() of the struct at @ref of @map, with @value as contents_value() gave it;
+ * borrowed until the next call. */
+const GArray *contents_members(Contents *contents, uint32_t map, const SourceValue *value,
+                               const ValueRef *ref);
+
+#endif

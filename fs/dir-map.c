@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* A map's directory. */
+
+#include "dir-map.h"
+
+#include "map.h"
+
+bool map_has_vars(const Place *place, const OwnEntry *own)
+{
+        Map *map = map_of(place_shown(place));
+
+        return map_update(map) == 0 && map_is_shown(map);
+}
+
+bool map_changes(const Place *place)
+{
+        const Map *map = map_of(place_shown(place));
+
+        /* vars/ comes when the map is frozen. */
+        return map->object.error < 0 || (map->facts.global_data && !map_is_shown(map));
+}
+
+bool map_info_changes(const Place *place)
+{
+        return map_of(place_shown(place))->facts.gets_owner;
+}

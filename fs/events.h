@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef BPFMETAFS_EVENTS_H
+#define BPFMETAFS_EVENTS_H
+
+/*
+ * What load and unload events mean for the catalog.
+ */
+
+#include "catalog.h"
+#include "watch.h"
+
+/* Takes up the events that there are. To be called before anything is said that depends on which
+ * programs there are. Costs next to nothing if there are none. */
+void events_take(Watch *watch, Catalog *catalog);
+
+/* There will be no more events. */
+void events_stop(Catalog *catalog);
+
+#endif

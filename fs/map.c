@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* A map. It has no events of its own: while a program that is known holds it, that program's unload
+ * is the first moment at which it can go. */
+
+#include "map.h"
+
+#include <errno.h>
+
+static char *name(Source *source, uint32_t id)
+{
+        g_auto(SourceMap) facts = { 0 };
+
+        return source->ops->map(source, id, &facts) == 0 ? g_steal_pointer(&facts.name) : NULL;
+}
+
+static int ask(Object *object)
+{
+        Source *source = catalog_source(object->catalog);
+        Map *map = map_of(object);
+
+        map->updated = contents_request(catalog_contents(object->catalog));
+        return source->ops->map(source, object->id, &map->facts);
+}
+
+static bool is_watched(const Object *object)
+{
+        return catalog_source(object->catalog)->named || map_guardian((const Map *)object) != 0;
+}
+
+static struct timespec time_of(const Object *object)
+{
+        return catalog_source(object->catalog)->time;
+}
+
+static uid_t owner_of(const Object *object)
+{
+        return catalog_source(object->catalog)->uid;
+}
+
+static void drop_variables(Map *map)
+{
+        if (map->variables)
+                catalog_give_back(map->object.catalog, map->variables->bytes);
+        g_clear_pointer(&map->variables, variables_unref);
+}
+
+static void clear(Object *object)
+{
+        Map *map = map_of(object);
+
+        contents_invalidate(catalog_contents(object->catalog), object->id);
+        drop_variables(map);
+        info_free(map->info);
+        source_map_clear(&map->facts);
+}
+
+static int fixed_info(Object *object, const Info **out)
+{
+        Source *source = catalog_source(object->catalog);
+        Map *map = map_of(object);
+        int r = 0;
+
+        if (!map->info)
+                r = source->ops->map_info(source, object->id, false, &map->info);
+        *out = map->info;
+        return r;
+}
+
+static int changing_info(Object *object, Info **out)
+{
+        Source *source = catalog_source(object->catalog);
+
+        return source->ops->map_info(source, object->id, true, out);
+}
+
+const ObjectKind map_kind = {
+        .noun = "map",
+        .size = sizeof(Map),
+        .next = source_next_map,
+        .ask = ask,
+        .name = name,
+        .is_watched = is_watched,
+        .time = time_of,
+        .owner = owner_of,
+        .fixed_info = fixed_info,
+        .changing_info = changing_info,
+        .clear = clear,
+};
+
+int map_get(Catalog *catalog, uint32_t id, Map **out)
+{
+        Object *object;
+        int r = catalog_get(catalog, &map_kind, id, &object);
+
+        if (r == 0)
+                *out = map_of(object);
+        return r;
+}
+
+/* Asks the source again, and takes note if the map was frozen since. */
+static int refresh(Map *map)
+{
+        g_auto(SourceMap) facts = { 0 };
+        Source *source = catalog_source(map->object.catalog);
+        int r = source->ops->map(source, map->object.id, &facts);
+
+        if (r == -ENOENT)
+                object_went(&map->object);
+        if (r < 0 || facts.frozen == map->facts.frozen)
+                return r;
+        map->facts.frozen = facts.frozen;
+        /* What was read before may be older than the freeze. The values may be kept from now on. */
+        contents_invalidate(catalog_contents(map->object.catalog), map->object.id);
+        drop_variables(map);
+        return 0;
+}
+
+int map_update(Map *map)
+{
+        uint64_t request = contents_request(catalog_contents(map->object.catalog));
+        int r;
+
+        if (map->object.gone)
+                return -ENOENT;
+        if (map->object.error < 0 || !map->facts.global_data || map_is_immutable(map))
+                return object_check(&map->object);
+        if (map->updated == request)
+                return 0;
+        r = refresh(map);
+        if (r == 0)
+                map->updated = request;
+        return r;
+}
+
+bool map_is_metadata(const Map *map)
+{
+        return map->facts.global_data && (map->facts.rdonly_prog || map->facts.frozen);
+}
+
+bool map_is_shown(const Map *map)
+{
+        return map->facts.global_data &&
+               (catalog_source(map->object.catalog)->named || map_is_metadata(map));
+}
+
+bool map_may_become_metadata(const Map *map)
+{
+        if (catalog_source(map->object.catalog)->named)
+                return false;
+        if (map->object.error < 0)
+                return true;
+        return map->facts.global_data &&
+               (!map->variables ||
+                (!map_is_metadata(map) && variables_have_metadata(map->variables)));
+}
+
+bool map_is_immutable(const Map *map)
+{
+        return catalog_source(map->object.catalog)->named ||
+               (map->facts.rdonly_prog && map->facts.frozen);
+}
+
+int map_value(Map *map, const SourceValue **out)
+{
+        return contents_value(catalog_contents(map->object.catalog), map->object.id,
+                              map_is_immutable(map), out);
+}
+
+int map_text(Map *map, const ValueRef *ref, uint64_t offset, size_t count, GString *out,
+             uint64_t *size)
+{
+        return contents_text(catalog_contents(map->object.catalog), map->object.id,
+                             map_is_immutable(map), ref, offset, count, out, size);
+}
+
+const GArray *map_members(Map *map, const SourceValue *value, const ValueRef *ref)
+{
+        return contents_members(catalog_contents(map->object.catalog), map->object.id, value, ref);
+}
+
+/* Gives the map @variables, and accounts for them. */
+static void set_variables(Map *map, Variables *variables)
+{
+        catalog_take_names(map->object.catalog, variables->bytes);
+        map->variables = variables;
+}
+
+int map_variables(Map *map, Variables **out)
+{
+        static const SourceValue nothing = { 0 };
+        DecodeBudget budget = { .values = VARIABLES_MAX_KEPT };
+        const SourceValue *value = &nothing;
+        int r = 0;
+
+        *out = map->variables;
+        if (map->variables)
+                return 0;
+        if (map->facts.global_data)
+                r = map_value(map, &value);
+        /* What can't be looked into has one file that says so: it is too large (E2BIG), not for us
+         * to read (EPERM), or has BTF that libbpf does not know (EINVAL). */
+        if (r == -E2BIG || r == -EPERM || r == -EACCES || r == -EINVAL) {
+                set_variables(map, variables_unreadable(r));
+        } else if (r < 0) {
+                return r;
+        } else {
+                if (map_is_immutable(map))
+                        budget.bytes = catalog_memory(map->object.catalog);
+                set_variables(map, variables_new(value, map->facts.datasec, &budget));
+        }
+        *out = map->variables;
+        return 0;
+}
+
+/* Who holds it */
+
+static int prog_maps(Source *source, uint32_t id, GArray *maps)
+{
+        return source->ops->prog_maps(source, id, maps);
+}
+
+static void lost(uint32_t map, void *data)
+{
+        object_forget(data, &map_kind, map);
+}
+
+static const IndexOps holders = {
+        .next = source_next_prog,
+        .keys = prog_maps,
+        .lost = lost,
+};
+
+Index *map_holders(Catalog *catalog)
+{
+        return catalog_index(catalog, &holders);
+}
+
+uint32_t map_guardian(const Map *map)
+{
+        return index_guardian(map_holders(map->object.catalog), map->object.id);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * A source that changes under those who look at it, at moments that no real kernel can be brought to
+ * hit. It has programs 1 to n_progs, and each is bound to the maps MAP and MAP + 1. Each map has one
+ * variable, bpf_metadata_level and bpf_metadata_team, which is metadata if its map is frozen.
+ * Events are said to be followed; a test sends them.
+ */
+
+#include "catalog.h"
+#include "events.h"
+#include "layout.h"
+#include "map.h"
+#include "prog.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define MAP 10
+#define N_MAPS 2
+#define MAX_PROGS 8
+
+typedef struct Fake {
+        Source source;
+        struct btf *btf[N_MAPS];
+        uint32_t datasec[N_MAPS];
+        uint32_t n_progs;
+        uint32_t n_bound;             /* of each program, this many maps */
+        uint32_t vanished;            /* this program is not there any more */
+        int prog_error[MAX_PROGS];    /* of prog(), prog_maps() */
+        int map_error[N_MAPS];        /* of map() */
+        int value_error[N_MAPS];      /* of map_value() */
+        uint32_t value[N_MAPS];
+        bool frozen;
+        bool rdonly_prog;
+        guint n_next; /* calls */
+        guint n_maps;
+        GArray *events; /* int64_t: an id that was loaded, or -id: unloaded */
+        bool lost;      /* the next drain says so */
+} Fake;
+
+/* The Watch of these tests is the Fake. */
+bool watch_drain(Watch *watch, WatchFunc func, void *data)
+{
+        Fake *fake = (Fake *)watch;
+        bool lost = fake->lost;
+
+        for (guint i = 0; i < fake->events->len; i++) {
+                int64_t event = g_array_index(fake->events, int64_t, i);
+
+                func(event > 0, ABS(event), data);
+        }
+        g_array_set_size(fake->events, 0);
+        fake->lost = false;
+        return !lost;
+}
+
+static void fake_event(Fake *fake, int64_t event)
+{
+        g_array_append_val(fake->events, event);
+}
+
+static int fake_next(Source *source, uint32_t after, uint32_t *id)
+{
+        Fake *fake = (Fake *)source;
+
+        fake->n_next++;
+        *id = after + 1 == fake->vanished ? after + 2 : after + 1;
+        return *id <= fake->n_progs ? 0 : -ENOENT;
+}
+
+static int fake_next_map(Source *source, uint32_t after, uint32_t *id)
+{
+        *id = MAX(after + 1, MAP);
+        return *id < MAP + N_MAPS ? 0 : -ENOENT;
+}
+
+static int fake_prog(Source *source, uint32_t id, SourceProg *out)
+{
+        Fake *fake = (Fake *)source;
+
+        if (id == fake->vanished || id > fake->n_progs)
+                return -ENOENT;
+        if (fake->prog_error[id] < 0)
+                return fake->prog_error[id];
+        *out = (SourceProg){ .name = g_strdup("fake"), .n_maps = fake->n_bound };
+        return 0;
+}
+
+static int fake_prog_maps(Source *source, uint32_t id, GArray *ids)
+{
+        Fake *fake = (Fake *)source;
+
+        fake->n_maps++;
+        if (id == fake->vanished || id > fake->n_progs)
+                return -ENOENT;
+        for (uint32_t map = MAP; map < MAP + fake->n_bound && fake->prog_error[id] == 0; map++)
+                g_array_append_val(ids, map);
+        return fake->prog_error[id];
+}
+
+static int fake_map(Source *source, uint32_t id, SourceMap *out)
+{
+        Fake *fake = (Fake *)source;
+
+        if (fake->map_error[id - MAP] < 0)
+                return fake->map_error[id - MAP];
+        *out = (SourceMap){
+                .name = g_strdup("fake"),
+                .value_size = 4,
+                .btf_id = 1,
+                .datasec = fake->datasec[id - MAP],
+                .global_data = true,
+                .frozen = fake->frozen,
+                .rdonly_prog = fake->rdonly_prog,
+        };
+        return 0;
+}
+
+static int fake_value(Source *source, uint32_t id, SourceValue *out)
+{
+        Fake *fake = (Fake *)source;
+
+        if (fake->value_error[id - MAP] < 0)
+                return fake->value_error[id - MAP];
+        *out = (SourceValue){
+                .bytes = g_malloc(4),
+                .size = 4,
+                .btf = fake->btf[id - MAP],
+                .btf_borrowed = true,
+                .big_endian = G_BYTE_ORDER == G_BIG_ENDIAN,
+        };
+        memcpy(out->bytes, &fake->value[id - MAP], 4);
+        return 0;
+}
+
+static int fake_info(Source *source, uint32_t id, bool changing, Info **out)
+{
+        *out = info_builder_end(info_builder_new());
+        return 0;
+}
+
+static const SourceOps fake_ops = {
+        .next_prog = fake_next,
+        .prog = fake_prog,
+        .prog_maps = fake_prog_maps,
+        .prog_info = fake_info,
+        .next_map = fake_next_map,
+        .map = fake_map,
+        .map_info = fake_info,
+        .map_value = fake_value,
+};
+
+static void fake_init(Fake *fake, bool named)
+{
+        static const char *const names[N_MAPS] = { "bpf_metadata_level", "bpf_metadata_team" };
+
+        *fake = (Fake){
+                .source = { .ops = &fake_ops, .named = named },
+                .n_progs = 3,
+                .n_bound = 1,
+                .events = g_array_new(FALSE, FALSE, sizeof(int64_t)),
+        };
+        for (int i = 0; i < N_MAPS; i++) {
+                int type, variable;
+
+                fake->btf[i] = btf__new_empty();
+                type = btf__add_int(fake->btf[i], "int", 4, BTF_INT_SIGNED);
+                variable = btf__add_var(fake->btf[i], names[i], BTF_VAR_GLOBAL_ALLOCATED, type);
+                fake->datasec[i] = btf__add_datasec(fake->btf[i], ".data", 4);
+                g_assert_cmpint(btf__add_datasec_var_info(fake->btf[i], variable, 0, 4), ==, 0);
+        }
+}
+
+static void fake_clear(Fake *fake)
+{
+        for (int i = 0; i < N_MAPS; i++)
+                btf__free(fake->btf[i]);
+        g_array_unref(fake->events);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Fake, fake_clear)
