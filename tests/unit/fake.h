@@ -55,6 +55,11 @@ bool watch_drain(Watch *watch, WatchFunc func, void *data)
         return !lost;
 }
 
+int watch_dispatch(Watch *watch)
+{
+        return 0;
+}
+
 static void fake_event(Fake *fake, int64_t event)
 {
         g_array_append_val(fake->events, event);
