@@ -66,12 +66,15 @@ static Entry user_link(Catalog *catalog, const Place *place, uint32_t id, const 
                           guardian == id);
 }
 
-/* One file stands for all holders that could not be asked. Its key is behind all ids. */
+/* One file stands for all holders that could not be asked. Its key is behind all ids: the kernel's
+ * end at INT_MAX (bpf_prog_alloc_id(), kernel/bpf/syscall.c). */
+#define UNASKED_KEY (OBJECTS_KEY(INT32_MAX) + 1)
+
 static Entry unasked_entry(const Index *index, const Row *row, const Object *shown)
 {
         guint n = index_unasked(index);
 
-        return entry_changing(ENTRY_CANNOT_BE_SHOWN, OBJECTS_KEY(UINT32_MAX) + 1,
+        return entry_changing(ENTRY_CANNOT_BE_SHOWN, UNASKED_KEY,
                               g_strdup_printf("(cannot be shown: whether %u %s%s the %s)\n", n,
                                               row->kind->noun, n == 1 ? " holds" : "s hold",
                                               shown->kind->noun));
@@ -125,7 +128,7 @@ int users_list(Lister *lister)
                                     user_link(lister->catalog, place, id,
                                               catalog_name(lister->catalog, row->kind, id, number)));
         }
-        if (index_unasked(index) > 0 && lister_wants(lister, OBJECTS_KEY(UINT32_MAX) + 1))
+        if (index_unasked(index) > 0 && lister_wants(lister, UNASKED_KEY))
                 lister_give(lister, unasked_entry(index, row, shown));
         return 0;
 }

@@ -1,92 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/*
- * Nodes. An inode number has the key of a file that is no node itself in its lower bits, or 0, and
- * above it the node's number: its place in a table, and how often that place was used before. So it
- * is found without a search, and a number that was given comes back only after very many others.
- */
+/* Lookup, listing, attributes and contents of nodes. */
 
 #include "tree.h"
 
 #include "dir-value.h"
 #include "events.h"
 #include "layout.h"
+#include "nodes.h"
 #include "versions.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
 
-#define KEY_BITS 24
-#define SLOT_BITS 26
-#define USE_BITS 14
-G_STATIC_ASSERT(ENTRY_MAX_KEY == 1u << KEY_BITS);
-
-/* What people see as inode number has 32 bits, as programs without large-file support need it, if
- * the node's slot and the key are small enough: all but the most entries of the largest trees. */
-#define SHOWN_SLOT_BITS 24
-#define SHOWN_KEY_BITS 8
-
-/* A slot is used again only when this many others are free as well: a number does not come back
- * soon. */
-#define MIN_FREE 1024
-
-#define NO_SLOT UINT32_MAX
-
 #define NS_PER_S 1000000000
 
 /* The longest file in bytes that check_former() looks after. */
 #define MAX_FORMER LAYOUT_MAX_CHANGING
 
-/* What FUSE's own tools list as the number of an entry whose node does not exist yet. */
-#define UNKNOWN_INO UINT32_MAX
-
 /* Contents up to here are not counted against the memory= option. */
 #define FREE_CONTENT 256
-
-typedef enum NodeType {
-        NODE_DIRECTORY,
-        NODE_FILE,
-        NODE_LINK,
-} NodeType;
-
-/* There are some dozens for each program: every byte counts. */
-typedef struct Node {
-        uint64_t refs; /* lookups of the node and of the files in it */
-        uint64_t number : SLOT_BITS + USE_BITS;
-        uint64_t type : 2;                      /* NodeType */
-        uint64_t current : 1;                   /* a lookup of its place finds it */
-        uint64_t bare : 1;                      /* the kernel has no attributes of it */
-        uint64_t parent : SLOT_BITS + USE_BITS; /* number of the directory that it was found in */
-        uint32_t key;   /* its entry in the parent */
-        uint32_t size;  /* of content */
-        const Row *row; /* the directory's place; of others, that of the directory they are in */
-        Object *object;
-        union {
-                gpointer argument; /* of a directory */
-                int64_t since;     /* of a file: since when it is as it is, in nanoseconds */
-        };
-        char content[]; /* of a file or symlink */
-} Node;
-
-/* A place for a node in the table. */
-typedef struct Slot {
-        Node *node;    /* owned; NULL: it is free */
-        uint32_t next; /* the slot that was freed next */
-        uint16_t uses; /* how often it was taken */
-} Slot;
 
 struct Tree {
         pthread_mutex_t lock;
         Catalog *catalog;
         Watch *watch; /* NULL: there are no events */
         TreeLook look;
-        GArray *slots; /* Slot */
-        guint n_free;
-        uint32_t first_free; /* the slots that are free, in the order in which they were freed */
-        uint32_t last_free;
-        GHashTable *current; /* by parent and key: borrowed Nodes */
-        Node *root;
+        Nodes *nodes;
         Versions *versions; /* of files that may change */
         void (*on_gone)(void *data);
         void *on_gone_data;
@@ -106,105 +47,6 @@ static pthread_mutex_t *take_lock(Tree *tree)
         return &tree->lock;
 }
 
-static guint place_hash(gconstpointer key)
-{
-        const Node *node = key;
-        uint64_t mix = (node->parent * 0x9e3779b97f4a7c15u) ^ node->key;
-
-        return (guint)(mix ^ (mix >> 32));
-}
-
-static gboolean place_equal_at(gconstpointer a, gconstpointer b)
-{
-        const Node *left = a, *right = b;
-
-        return left->parent == right->parent && left->key == right->key;
-}
-
-/* The place that the node is, or of a file, that it is in; borrowed from the node. */
-static Place place_of(const Node *node)
-{
-        return (Place){
-                .row = node->row,
-                .object = node->object,
-                .argument = node->type == NODE_DIRECTORY ? node->argument : NULL,
-        };
-}
-
-static Slot *slot_at(const Tree *tree, uint32_t slot)
-{
-        return &g_array_index(tree->slots, Slot, slot);
-}
-
-/* NO_SLOT: there are too many nodes. */
-static uint32_t take_slot(Tree *tree)
-{
-        static const Slot unused = { 0 };
-        uint32_t slot = tree->first_free;
-
-        if (tree->slots->len < 1u << SLOT_BITS && tree->n_free < MIN_FREE) {
-                g_array_append_val(tree->slots, unused);
-                return tree->slots->len - 1;
-        }
-        if (slot != NO_SLOT) {
-                tree->first_free = slot_at(tree, slot)->next;
-                tree->n_free--;
-        }
-        return slot;
-}
-
-static void free_slot(Tree *tree, uint32_t slot)
-{
-        slot_at(tree, slot)->node = NULL;
-        slot_at(tree, slot)->next = NO_SLOT;
-        if (tree->first_free == NO_SLOT)
-                tree->first_free = slot;
-        else
-                slot_at(tree, tree->last_free)->next = slot;
-        tree->last_free = slot;
-        tree->n_free++;
-}
-
-/* Takes @place. NULL: there are too many nodes. */
-static Node *node_new(Tree *tree, NodeType type, Place *place, const char *content, uint32_t size)
-{
-        uint32_t slot = take_slot(tree);
-        Node *node;
-
-        if (slot == NO_SLOT)
-                return NULL;
-        node = g_malloc(sizeof(Node) + size);
-        *node = (Node){
-                .number = (uint64_t)slot_at(tree, slot)->uses++ << SLOT_BITS | slot,
-                .type = type,
-                .row = place->row,
-                .size = size,
-                .object = g_steal_pointer(&place->object),
-        };
-        if (type == NODE_DIRECTORY)
-                node->argument = g_steal_pointer(&place->argument);
-        if (size > 0)
-                memcpy(node->content, content, size);
-        slot_at(tree, slot)->node = node;
-        return node;
-}
-
-static void node_free(Node *node)
-{
-        Place place;
-
-        if (!node)
-                return;
-        place = place_of(node);
-        place_clear(&place);
-        g_free(node);
-}
-
-static uint32_t slot_of(uint64_t number)
-{
-        return number & ((1u << SLOT_BITS) - 1);
-}
-
 Tree *tree_new(Catalog *catalog, Watch *watch, const TreeLook *look)
 {
         Tree *tree = g_new0(Tree, 1);
@@ -214,58 +56,18 @@ Tree *tree_new(Catalog *catalog, Watch *watch, const TreeLook *look)
         tree->catalog = catalog;
         tree->watch = watch;
         tree->look = *look;
-        tree->slots = g_array_new(FALSE, FALSE, sizeof(Slot));
-        tree->first_free = NO_SLOT;
-        tree->current = g_hash_table_new(place_hash, place_equal_at);
+        tree->nodes = nodes_new(&root);
         tree->versions = versions_new(catalog);
         layout_init(catalog);
-        /* The first node has number 0. */
-        tree->root = node_new(tree, NODE_DIRECTORY, &root, NULL, 0);
-        tree->root->refs = 1;
         return tree;
 }
 
 void tree_free(Tree *tree)
 {
-        g_hash_table_unref(tree->current);
-        for (guint i = 0; i < tree->slots->len; i++)
-                node_free(slot_at(tree, i)->node);
-        g_array_unref(tree->slots);
+        nodes_free(tree->nodes);
         versions_free(tree->versions);
         pthread_mutex_destroy(&tree->lock);
         g_free(tree);
-}
-
-/* The root's number is given by FUSE; it has no files that are not nodes. */
-static uint64_t node_ino(const Tree *tree, const Node *node)
-{
-        return node == tree->root ? TREE_ROOT : (uint64_t)node->number << KEY_BITS;
-}
-
-/* The node that @ino is or is in; *@key is the file in it, or 0. NULL: the kernel never saw it. */
-static Node *find_node(Tree *tree, uint64_t ino, uint64_t *key)
-{
-        uint64_t number = ino == TREE_ROOT ? 0 : ino >> KEY_BITS;
-        uint32_t slot = slot_of(number);
-        Node *node = slot < tree->slots->len ? slot_at(tree, slot)->node : NULL;
-
-        *key = ino == TREE_ROOT ? 0 : ino & (ENTRY_MAX_KEY - 1);
-        return node && node->number == number ? node : NULL;
-}
-
-static Node *find_directory(Tree *tree, uint64_t ino)
-{
-        uint64_t key;
-        Node *node = find_node(tree, ino, &key);
-
-        return node && key == 0 && node->type == NODE_DIRECTORY ? node : NULL;
-}
-
-static void retire(Tree *tree, Node *node)
-{
-        if (node->current)
-                g_hash_table_remove(tree->current, node);
-        node->current = false;
 }
 
 /* The size that the memory= option was charged for. */
@@ -276,30 +78,13 @@ static size_t charged(uint64_t size)
 
 static void drop_refs(Tree *tree, Node *node, uint64_t n)
 {
-        uint32_t slot = slot_of(node->number);
+        uint64_t size = node->size;
 
-        node->refs -= MIN(n, node->refs);
-        if (node->refs > 0 || node == tree->root)
-                return;
-        retire(tree, node);
-        catalog_give_back(tree->catalog, charged(node->size));
-        free_slot(tree, slot);
-        node_free(node);
+        if (nodes_drop(tree->nodes, node, n))
+                catalog_give_back(tree->catalog, charged(size));
 }
 
 /* Attributes */
-
-/* The st_ino of the file @key in the node @number, or of the node itself if that is 0. */
-static uint64_t shown_ino(const Tree *tree, uint64_t number, uint64_t key)
-{
-        uint32_t slot = slot_of(number);
-
-        if (number == tree->root->number && key == 0)
-                return TREE_ROOT;
-        if (slot < 1u << SHOWN_SLOT_BITS && key < 1u << SHOWN_KEY_BITS)
-                return slot << SHOWN_KEY_BITS | key;
-        return number << KEY_BITS | key | UINT64_C(1) << 63;
-}
 
 static struct stat attributes(const Tree *tree, uint64_t st_ino, const Place *place, mode_t type,
                               uint64_t size)
@@ -335,8 +120,8 @@ static struct stat node_attributes(const Tree *tree, const Node *node)
                 [NODE_FILE] = S_IFREG,
                 [NODE_LINK] = S_IFLNK,
         };
-        Place place = place_of(node);
-        struct stat attr = attributes(tree, shown_ino(tree, node->number, 0), &place,
+        Place place = node_place(node);
+        struct stat attr = attributes(tree, nodes_shown_ino(tree->nodes, node, 0), &place,
                                       types[node->type], node->size);
 
         if (node->type == NODE_FILE) {
@@ -357,17 +142,9 @@ static bool same_content(const Node *node, GBytes *content)
         return node->size == size && memcmp(node->content, bytes, size) == 0;
 }
 
-/* The node that is remembered as entry @key of @directory, or NULL. */
-static Node *find_at(Tree *tree, const Node *directory, uint64_t key)
-{
-        Node at = { .parent = directory->number, .key = key };
-
-        return g_hash_table_lookup(tree->current, &at);
-}
-
 static bool stands_for(const Node *node, const Entry *entry)
 {
-        Place place = place_of(node);
+        Place place = node_place(node);
 
         if (entry->type == ENTRY_DIRECTORY)
                 return node->type == NODE_DIRECTORY && place_equal(&place, &entry->place);
@@ -378,11 +155,11 @@ static bool stands_for(const Node *node, const Entry *entry)
  */
 static Node *find_current(Tree *tree, const Node *directory, const Entry *entry)
 {
-        Node *node = find_at(tree, directory, entry->key);
+        Node *node = nodes_at(tree->nodes, directory, entry->key);
 
         if (!node || stands_for(node, entry))
                 return node;
-        retire(tree, node);
+        nodes_retire(tree->nodes, node);
         return NULL;
 }
 
@@ -396,10 +173,10 @@ static uint64_t mix(uint64_t path, uint64_t word)
 /* What stands for the directory as long as the daemon runs: the keys on the way from the root. */
 static uint64_t path_of(const Tree *tree, const Node *directory)
 {
-        const Node *parent = slot_at(tree, slot_of(directory->parent))->node;
+        const Node *parent = nodes_parent(tree->nodes, directory);
 
         /* The kernel keeps a directory as long as it keeps what is in it. */
-        return directory == tree->root || !parent ? 0 : mix(path_of(tree, parent), directory->key);
+        return !parent || parent == directory ? 0 : mix(path_of(tree, parent), directory->key);
 }
 
 /* And its file @name: a key of info/ is another one once the value can't change any more. */
@@ -412,7 +189,7 @@ static uint64_t path_of_file(const Tree *tree, const Node *directory, const char
 static int64_t since(Tree *tree, const Node *directory, const char *name, const char *bytes,
                      gsize size)
 {
-        Place place = place_of(directory);
+        Place place = node_place(directory);
         const Object *shown = place_shown(&place);
         struct timespec made = layout_time(tree->catalog, &place);
 
@@ -425,7 +202,7 @@ static int64_t since(Tree *tree, const Node *directory, const char *name, const 
  * time of its own as well. */
 static int check_former(Tree *tree, const Node *directory, Entry *entry)
 {
-        Place place = place_of(directory);
+        Place place = node_place(directory);
         const Object *shown = place_shown(&place);
         GString *content;
         uint64_t size;
@@ -458,7 +235,7 @@ static Node *new_file(Tree *tree, const Node *directory, NodeType type, const En
         }
         if (directory->object)
                 place.object = object_ref(directory->object);
-        node = node_new(tree, type, &place, bytes, size);
+        node = nodes_add(tree->nodes, type, &place, bytes, size, directory, entry->key);
         place_clear(&place);
         if (!node)
                 catalog_give_back(tree->catalog, charged(size));
@@ -473,18 +250,13 @@ static int new_node(Tree *tree, const Node *directory, Entry *entry, Node **out)
         Node *node;
 
         if (entry->type == ENTRY_DIRECTORY)
-                node = node_new(tree, NODE_DIRECTORY, &entry->place, NULL, 0);
+                node = nodes_add(tree->nodes, NODE_DIRECTORY, &entry->place, NULL, 0, directory,
+                                 entry->key);
         else
                 node = new_file(tree, directory, entry->type == ENTRY_LINK ? NODE_LINK : NODE_FILE,
                                 entry);
-        if (!node)
-                return -ENOMEM;
-        node->parent = directory->number;
-        node->key = entry->key;
-        node->current = true;
-        g_hash_table_add(tree->current, node);
         *out = node;
-        return 0;
+        return node ? 0 : -ENOMEM;
 }
 
 static mode_t file_type(const Entry *entry)
@@ -502,7 +274,7 @@ static mode_t file_type(const Entry *entry)
 /* Seconds for which the kernel may remember @entry of @directory. */
 static double entry_timeout(const Node *directory, const Entry *entry)
 {
-        Place place = place_of(directory);
+        Place place = node_place(directory);
 
         return entry->lasting && place_is_watched(&place) ? TREE_FOREVER : 0;
 }
@@ -517,9 +289,9 @@ static int enter(Tree *tree, Node *directory, Entry *entry, TreeEntry *out)
         if (r < 0)
                 return r;
         if (entry->type == ENTRY_FILE) {
-                place = place_of(directory);
-                out->ino = (uint64_t)directory->number << KEY_BITS | entry->key;
-                out->attr = attributes(tree, shown_ino(tree, directory->number, entry->key), &place,
+                place = node_place(directory);
+                out->ino = nodes_ino(tree->nodes, directory) | entry->key;
+                out->attr = attributes(tree, nodes_shown_ino(tree->nodes, directory, entry->key), &place,
                                        S_IFREG, entry->size);
         } else {
                 node = find_current(tree, directory, entry);
@@ -527,7 +299,7 @@ static int enter(Tree *tree, Node *directory, Entry *entry, TreeEntry *out)
                         r = new_node(tree, directory, entry, &node);
                 if (r < 0)
                         return r;
-                out->ino = node_ino(tree, node);
+                out->ino = nodes_ino(tree->nodes, node);
                 out->attr = node_attributes(tree, node);
         }
         out->entry_timeout = entry_timeout(directory, entry);
@@ -542,7 +314,7 @@ static bool is_known(Tree *tree, const Node *directory, const Entry *entry)
 
         if (entry->type == ENTRY_FILE)
                 return false;
-        node = find_at(tree, directory, entry->key);
+        node = nodes_at(tree->nodes, directory, entry->key);
         return node && node->refs > 0 && !node->bare && stands_for(node, entry);
 }
 
@@ -550,20 +322,20 @@ static bool is_known(Tree *tree, const Node *directory, const Entry *entry)
 static void enter_without_node(Tree *tree, const Node *directory, const Entry *entry,
                                TreeEntry *out)
 {
-        const Node *node = find_at(tree, directory, entry->key);
+        const Node *node = nodes_at(tree->nodes, directory, entry->key);
 
         *out = (TreeEntry){ .attr = { .st_mode = file_type(entry) } };
         if (entry->type == ENTRY_FILE)
-                out->attr.st_ino = shown_ino(tree, directory->number, entry->key);
+                out->attr.st_ino = nodes_shown_ino(tree->nodes, directory, entry->key);
         else
-                out->attr.st_ino = node ? shown_ino(tree, node->number, 0) : UNKNOWN_INO;
+                out->attr.st_ino = node ? nodes_shown_ino(tree->nodes, node, 0) : NODES_UNKNOWN_INO;
 }
 
 /* Whether the kernel has the attributes of the node @ino. */
 static void set_bare(Tree *tree, uint64_t ino, bool bare)
 {
         uint64_t key;
-        Node *node = find_node(tree, ino, &key);
+        Node *node = nodes_find(tree->nodes, ino, &key);
 
         if (node && key == 0)
                 node->bare = bare;
@@ -586,7 +358,7 @@ static void begin(Tree *tree)
 int tree_lookup(Tree *tree, uint64_t parent, const char *name, TreeEntry *out)
 {
         autounlock pthread_mutex_t *lock = take_lock(tree);
-        Node *directory = find_directory(tree, parent);
+        Node *directory = nodes_find_directory(tree->nodes, parent);
         g_auto(Entry) entry = { 0 };
         Place place;
         int r;
@@ -594,7 +366,7 @@ int tree_lookup(Tree *tree, uint64_t parent, const char *name, TreeEntry *out)
         if (!directory)
                 return -ENOENT;
         begin(tree);
-        place = place_of(directory);
+        place = node_place(directory);
         r = layout_find(tree->catalog, &place, name, &entry);
         if (r == 0)
                 r = enter(tree, directory, &entry, out);
@@ -608,7 +380,7 @@ void tree_forget(Tree *tree, uint64_t ino, uint64_t n)
 {
         autounlock pthread_mutex_t *lock = take_lock(tree);
         uint64_t key;
-        Node *node = find_node(tree, ino, &key);
+        Node *node = nodes_find(tree->nodes, ino, &key);
 
         if (node)
                 drop_refs(tree, node, n);
@@ -617,7 +389,7 @@ void tree_forget(Tree *tree, uint64_t ino, uint64_t n)
 /* What the inode is like that is the file @key of @node, or the node itself. */
 static int describe(Tree *tree, const Node *node, uint64_t key, struct stat *attr)
 {
-        Place place = place_of(node);
+        Place place = node_place(node);
         uint64_t size;
         int r;
 
@@ -627,7 +399,7 @@ static int describe(Tree *tree, const Node *node, uint64_t key, struct stat *att
         }
         r = layout_content(tree->catalog, &place, key, 0, 0, NULL, &size);
         if (r == 0)
-                *attr = attributes(tree, shown_ino(tree, node->number, key), &place, S_IFREG, size);
+                *attr = attributes(tree, nodes_shown_ino(tree->nodes, node, key), &place, S_IFREG, size);
         return r;
 }
 
@@ -635,7 +407,7 @@ int tree_getattr(Tree *tree, uint64_t ino, struct stat *attr)
 {
         autounlock pthread_mutex_t *lock = take_lock(tree);
         uint64_t key;
-        Node *node = find_node(tree, ino, &key);
+        Node *node = nodes_find(tree->nodes, ino, &key);
 
         if (!node)
                 return -ENOENT;
@@ -654,9 +426,9 @@ uint64_t tree_shown_ino(Tree *tree, uint64_t ino)
 {
         autounlock pthread_mutex_t *lock = take_lock(tree);
         uint64_t key;
-        const Node *node = find_node(tree, ino, &key);
+        const Node *node = nodes_find(tree->nodes, ino, &key);
 
-        return node ? shown_ino(tree, node->number, key) : UNKNOWN_INO;
+        return node ? nodes_shown_ino(tree->nodes, node, key) : NODES_UNKNOWN_INO;
 }
 
 /* Listing */
@@ -692,7 +464,7 @@ static bool list_entry(Entry *entry, void *data)
         if (taken) {
                 set_bare(tree, out.ino, false);
         } else {
-                node = find_node(tree, out.ino, &key);
+                node = nodes_find(tree->nodes, out.ino, &key);
                 drop_refs(tree, node, 1);
         }
         return taken;
@@ -702,14 +474,14 @@ int tree_list(Tree *tree, uint64_t ino, uint64_t after, bool lookup, TreeListFun
               bool *changes)
 {
         autounlock pthread_mutex_t *lock = take_lock(tree);
-        Listing listing = { tree, find_directory(tree, ino), lookup, func, data, 0 };
+        Listing listing = { tree, nodes_find_directory(tree->nodes, ino), lookup, func, data, 0 };
         Place place;
         int r;
 
         if (!listing.directory)
                 return -ENOENT;
         begin(tree);
-        place = place_of(listing.directory);
+        place = node_place(listing.directory);
         *changes = layout_changes(tree->catalog, &place);
         r = layout_list(tree->catalog, &place, after, list_entry, &listing);
         tell_gone(tree);
@@ -722,13 +494,13 @@ int tree_read(Tree *tree, uint64_t ino, uint64_t offset, size_t count, GString *
 {
         autounlock pthread_mutex_t *lock = take_lock(tree);
         uint64_t key, size;
-        Node *node = find_node(tree, ino, &key);
+        Node *node = nodes_find(tree->nodes, ino, &key);
         Place place;
 
         if (!node)
                 return -ENOENT;
         if (key != 0) {
-                place = place_of(node);
+                place = node_place(node);
                 return layout_content(tree->catalog, &place, key, offset, count, out, &size);
         }
         if (node->type == NODE_DIRECTORY)
@@ -757,6 +529,7 @@ void tree_follow(Tree *tree, GArray *gone)
 {
         autounlock pthread_mutex_t *lock = take_lock(tree);
         g_autoptr(GArray) list = g_array_new(FALSE, FALSE, sizeof(Forgotten));
+        Node *root = nodes_root(tree->nodes);
 
         if (tree->watch)
                 events_take(tree->watch, tree->catalog);
@@ -769,11 +542,11 @@ void tree_follow(Tree *tree, GArray *gone)
                 if (forgotten->gone)
                         versions_drop(tree->versions, forgotten->kind, forgotten->id);
                 layout_where(forgotten->kind, forgotten->id, &parent, &key);
-                directory = parent ? find_at(tree, tree->root, parent) : tree->root;
-                node = directory ? find_at(tree, directory, key) : NULL;
+                directory = parent ? nodes_at(tree->nodes, root, parent) : root;
+                node = directory ? nodes_at(tree->nodes, directory, key) : NULL;
                 if (node)
-                        add_gone(gone, node_ino(tree, directory),
-                                 forgotten->gone ? node_ino(tree, node) : 0, forgotten->id);
+                        add_gone(gone, nodes_ino(tree->nodes, directory),
+                                 forgotten->gone ? nodes_ino(tree->nodes, node) : 0, forgotten->id);
         }
 }
 

@@ -14,6 +14,7 @@
  */
 
 #include "catalog.h"
+#include "nodes.h"
 #include "watch.h"
 
 #include <glib.h>
@@ -22,7 +23,7 @@
 #include <sys/stat.h>
 
 /* FUSE_ROOT_ID of <linux/fuse.h>. */
-#define TREE_ROOT 1
+#define TREE_ROOT NODES_ROOT
 
 /* Seconds: as long as the kernel can remember. */
 #define TREE_FOREVER 1e9
