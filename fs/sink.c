@@ -107,13 +107,22 @@ void sink_put_escaped(Sink *sink, const uint8_t *text, size_t len, bool one_line
 
 bool sink_is_text(const uint8_t *bytes, size_t len)
 {
-        size_t i = 0;
+        const char *p = (const char *)bytes;
+        size_t text_len = strnlen(p, len);
+        const char *end = p + text_len;
 
-        while (i < len && bytes[i] >= ' ' && bytes[i] < 0x7f)
-                i++;
-        if (i == 0 || i == len)
+        if (text_len == 0)
                 return false;
-        while (i < len && bytes[i] == 0)
-                i++;
-        return i == len;
+        while (p < end) {
+                gunichar c = g_utf8_get_char_validated(p, end - p);
+
+                /* -1 and -2 stand for what is not UTF-8. */
+                if (c >= (gunichar)-2 || !prints(c))
+                        return false;
+                p = g_utf8_next_char(p);
+        }
+        for (size_t i = text_len; i < len; i++)
+                if (bytes[i] != 0)
+                        return false;
+        return true;
 }

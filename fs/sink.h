@@ -31,7 +31,8 @@ void sink_put_hex(Sink *sink, const uint8_t *bytes, size_t len);
  * is doubled, and every other byte is \xHH. */
 void sink_put_escaped(Sink *sink, const uint8_t *text, size_t len, bool one_line);
 
-/* One or more printable ASCII characters, then one or more NULs, and nothing else. */
+/* True if the bytes up to the first NUL, or all of them, are at least one character of UTF-8, all
+ * of which print, and there are only NULs behind them. Tabs and newlines do not print. */
 bool sink_is_text(const uint8_t *bytes, size_t len);
 
 #endif

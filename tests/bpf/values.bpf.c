@@ -25,6 +25,10 @@ struct point {
         int x, y;
 };
 
+struct crew {
+        unsigned char oncall[8], tag[4];
+};
+
 /* Integers */
 VALUE(signed char, s8_low) = -128;
 VALUE(signed char, s8_high) = 127;
@@ -94,6 +98,10 @@ VALUE(unsigned char, byte_two_texts, [6]) = { 'a', 0, 'b', 0 };
 VALUE(signed char, signed_bytes, [3]) = { -1, 0, 1 };
 VALUE(unsigned char, no_bytes, [3]) = { 0 };
 VALUE(unsigned char, hashes, [2][3]) = { { 1, 2, 3 }, { 0xa, 0xb, 0xc } };
+VALUE(unsigned char, byte_texts, [3][7]) = { "Ä-team", "net" };
+VALUE(unsigned char, byte_not_utf8, [2]) = { 'a', 0xc3 };
+VALUE(struct crew, crew) = { { 'n', 'e', 't', '-', 't', 'e', 'a', 'm' }, { 0xde, 0xad, 0xbe, 0xef } };
+VALUE(struct crew, crews, [2]) = { { "a", { 'a', 'b', 'c', 'd' } } };
 
 /* Arrays */
 VALUE(int, numbers, [4]) = { 1, -2, 3, 0 };

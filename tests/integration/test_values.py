@@ -33,9 +33,11 @@ VALUES = {
     "right_to_left": r"a\xe2\x80\xaeb", "surrogate": r"\xed\xa0\x80", "overlong": r"\xc0\xaf",
     "percent": "100%s%n", "strings": "one\n\nthree\\x0a", "grid": "a\nb\nc\nd",
 
-    "hash": "00017f80ff" + "00" * 15, "byte_text": "forge", "byte_text_full": "666f726765",
+    "hash": "00017f80ff" + "00" * 15, "byte_text": "forge", "byte_text_full": "forge",
     "byte_two_texts": "610062000000", "signed_bytes": "ff0001", "no_bytes": "000000",
-    "hashes": "010203\n0a0b0c",
+    "hashes": "010203\n0a0b0c", "byte_texts": "Ä-team\nnet\n00000000000000", "byte_not_utf8": "61c3",
+    "crew/oncall": "net-team", "crew/tag": "deadbeef", "crews/0/oncall": "a", "crews/0/tag": "abcd",
+    "crews/1/oncall": "0000000000000000", "crews/1/tag": "00000000",
 
     "numbers": "1 -2 3 0", "matrix": "1 2 3\n4 5 6", "flags": "true false true",
     "colors": "RED BLUE 9", "pointers": "0x0 0xff", "wide_numbers": "1 18446744073709551616",
@@ -86,6 +88,13 @@ def lines(values):
 
 def test_values(tree, load):
     found, empty = texts(tree / str(load("values").id))
+    assert found == lines(VALUES)
+    assert empty == EMPTY_DIRECTORIES
+
+
+def test_values_of_an_object(daemon, mountpoint, compiled):
+    daemon(compiled("values"))
+    found, empty = texts(mountpoint / "values")
     assert found == lines(VALUES)
     assert empty == EMPTY_DIRECTORIES
 

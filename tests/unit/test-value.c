@@ -538,16 +538,31 @@ static const Row string_rows[] = {
         { "unsigned char[4]", "61626300", "abc\n" },
         { "unsigned char[4]", "61000000", "a\n" },
         { "unsigned char[4]", "615c0000", "a\\\\\n" },
-        { "unsigned char[4]", "61626364", "61626364\n" },
+        { "unsigned char[4]", "61626364", "abcd\n" },
         { "unsigned char[4]", "61006300", "61006300\n" },
         { "unsigned char[4]", "00000000", "00000000\n" },
         { "unsigned char[4]", "610a0000", "610a0000\n" },
         { "unsigned char[4]", "deadbeef", "deadbeef\n" },
-        { "unsigned char[4]", "c3a40000", "c3a40000\n" },
+        { "unsigned char[4]", "c3a40000", "\u00e4\n" },
+        { "unsigned char[4]", "f09f9982", "\U0001f642\n" },
+        /* not UTF-8: cut, overlong, a surrogate */
+        { "unsigned char[4]", "61f09f99", "61f09f99\n" },
+        { "unsigned char[4]", "c3000000", "c3000000\n" },
+        { "unsigned char[4]", "61c0af00", "61c0af00\n" },
+        { "unsigned char[4]", "61eda080", "61eda080\n" },
+        /* UTF-8 that does not print: U+009B, U+202E, U+2028, a tab */
+        { "unsigned char[4]", "61c29b00", "61c29b00\n" },
+        { "unsigned char[4]", "61e280ae", "61e280ae\n" },
+        { "unsigned char[4]", "61e280a8", "61e280a8\n" },
+        { "unsigned char[4]", "61096200", "61096200\n" },
+        { "unsigned char[4]", "00616263", "00616263\n" },
+        { "unsigned char[1]", "41", "A\n" },
         { "unsigned char[1]", "00", "00\n" },
         { "unsigned char[0]", "61", "\n" },
         { "signed char[4]", "80ff0001", "80ff0001\n" },
+        { "signed char[4]", "61626364", "abcd\n" },
         { "unsigned char[2][4]", "deadbeef 61620000", "deadbeef\nab\n" },
+        { "unsigned char[2][4]", "61626364 00000000", "abcd\n00000000\n" },
 };
 
 static const Row array_rows[] = {
@@ -625,6 +640,7 @@ static const Row outside_rows[] = {
         { "char[2][4]", "61626364 65", "abcd\ne (outside of the section's 5 bytes)\n" },
         { "char[2][2][4]", "61626364", "abcd\n(outside of the section's 4 bytes)\n" },
         { "unsigned char[4]", "6100", "6100 (outside of the section's 2 bytes)\n" },
+        { "unsigned char[4]", "6162", "6162 (outside of the section's 2 bytes)\n" },
         { "unsigned char[4]", "", "(outside of the section's 0 bytes)\n" },
 };
 
@@ -1190,7 +1206,7 @@ static void test_no_names(Fixture *fixture, const void *data)
 
         id = type_named(fixture, "char");
         writable(fixture, id)->name_off = 1u << 30;
-        assert_text(variable_text(fixture, "char[4]", "61626364", false), "61626364\n");
+        assert_text(variable_text(fixture, "char[4]", "61620063", false), "61620063\n");
 }
 
 /* Hundreds of megabytes of comparisons if each element looked through all enumerators. */
