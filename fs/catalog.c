@@ -700,7 +700,8 @@ int map_value(Map *map, const SourceValue **out)
 
 static bool same_ref(const ValueRef *a, const ValueRef *b)
 {
-        return a->bit_offset == b->bit_offset && a->type == b->type && a->bit_size == b->bit_size;
+        return a->bit_offset == b->bit_offset && a->type == b->type && a->bit_size == b->bit_size &&
+               a->bit_end == b->bit_end;
 }
 
 /* True if the part that was made last has what is asked for. */

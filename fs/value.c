@@ -65,12 +65,15 @@ typedef struct Shape {
         uint32_t element_id;
         uint32_t n_dims;
         uint32_t dims[VALUE_MAX_DEPTH]; /* elements, the outermost first */
+        bool no_length; /* the outermost has a number of elements that can't be told: 0 is in dims
+                         */
 } Shape;
 
 /* False if there are more dimensions than may stand inside each other. */
-static bool shape_of(const struct btf *btf, uint32_t id, Shape *shape)
+static bool shape_of_type(const struct btf *btf, uint32_t id, Shape *shape)
 {
         shape->n_dims = 0;
+        shape->no_length = false;
         for (;;) {
                 shape->element = look_through(btf, &id);
                 shape->element_id = id;
@@ -99,6 +102,30 @@ static uint64_t inner_size(const Shape *shape, uint32_t from)
         return size;
 }
 
+/* Gives a flexible array the elements that there is room for. */
+static void find_length(Shape *shape, const ValueRef *ref)
+{
+        uint64_t size;
+
+        if (shape->n_dims == 0 || shape->dims[0] > 0 || !shape->element ||
+            ref->bit_end == VALUE_NO_END)
+                return;
+        size = inner_size(shape, 1);
+        shape->no_length =
+                size == 0 || ref->bit_end == VALUE_UNKNOWN_END || ref->bit_end < ref->bit_offset;
+        if (!shape->no_length)
+                shape->dims[0] = MIN((ref->bit_end - ref->bit_offset) / 8 / size, UINT32_MAX);
+}
+
+/* False if there are more dimensions than may stand inside each other. */
+static bool shape_of(const struct btf *btf, const ValueRef *ref, Shape *shape)
+{
+        if (!shape_of_type(btf, ref->type, shape))
+                return false;
+        find_length(shape, ref);
+        return true;
+}
+
 /* Outer dimensions count even if an inner one is 0: they are directories or lines all the same. */
 static bool has_too_many_elements(const Shape *shape)
 {
@@ -114,9 +141,20 @@ static bool has_too_many_elements(const Shape *shape)
 
 /* ---- Directories ---- */
 
-ValueRef value_of_variable(uint32_t type, uint32_t offset)
+ValueRef value_of_variable(uint32_t type, uint32_t offset, uint32_t size)
 {
-        return (ValueRef){ .type = type, .bit_offset = (uint64_t)offset * 8 };
+        return (ValueRef){
+                .type = type,
+                .bit_offset = (uint64_t)offset * 8,
+                .bit_end = size ? ((uint64_t)offset + size) * 8 : VALUE_UNKNOWN_END,
+        };
+}
+
+uint64_t value_size(const ValueSpace *space, const ValueRef *ref)
+{
+        Shape shape;
+
+        return shape_of(space->btf, ref, &shape) && shape.element ? inner_size(&shape, 0) : 0;
 }
 
 static bool is_struct_directory(const struct btf *btf, const ValueRef *ref)
@@ -132,8 +170,8 @@ bool value_is_directory(const ValueSpace *space, const ValueRef *ref)
         Shape shape;
 
         return ref->depth < VALUE_MAX_DEPTH && ref->bit_size == 0 && ref->bit_offset % 8 == 0 &&
-               shape_of(space->btf, ref->type, &shape) && is_composite(shape.element) &&
-               !has_too_many_elements(&shape);
+               shape_of(space->btf, ref, &shape) && is_composite(shape.element) &&
+               !shape.no_length && !has_too_many_elements(&shape);
 }
 
 bool value_is_array(const ValueSpace *space, const ValueRef *ref)
@@ -153,11 +191,35 @@ ValueRef value_element(const ValueSpace *space, const ValueRef *ref, uint32_t in
         Shape shape;
 
         element.type = btf_array(type)->type;
-        shape_of(space->btf, ref->type, &shape);
+        shape_of(space->btf, ref, &shape);
         offset = mul_far(mul_far(inner_size(&shape, 1), 8), index);
         element.bit_offset = add_far(ref->bit_offset, offset);
+        if (shape.n_dims > 1 && shape.dims[1] == 0)
+                element.bit_end = VALUE_NO_END;
+        else if (shape.dims[0] > 1)
+                element.bit_end = VALUE_UNKNOWN_END;
         element.depth++;
         return element;
+}
+
+static bool is_without_length(const struct btf *btf, uint32_t id)
+{
+        const struct btf_type *type = look_through(btf, &id);
+
+        return type && btf_is_array(type) && btf_array(type)->nelems == 0;
+}
+
+/* The first of the members that are the last thing in a struct or union: all of a union, and of a
+ * struct also those before the last that share its place, as several arrays without a length do. */
+static uint32_t first_at_end(const struct btf *btf, const struct btf_type *type)
+{
+        uint32_t n = btf_vlen(type), first = n;
+
+        if (btf_is_union(type))
+                return 0;
+        while (first > 0 && is_without_length(btf, btf_members(type)[first - 1].type))
+                first--;
+        return first == n && n > 0 ? n - 1 : first;
 }
 
 typedef struct Walk {
@@ -173,17 +235,22 @@ static bool walk_members(Walk *walk, const ValueRef *ref)
         const struct btf *btf = walk->space->btf;
         uint32_t id = ref->type;
         const struct btf_type *type = look_through(btf, &id);
+        uint32_t at_end = first_at_end(btf, type);
 
         for (uint32_t i = 0; i < btf_vlen(type); i++) {
                 const struct btf_member *member = btf_members(type) + i;
                 const char *name = btf__name_by_offset(btf, member->name_off);
                 ValueRef inner = {
                         .bit_offset = add_far(ref->bit_offset, btf_member_bit_offset(type, i)),
+                        .bit_end = ref->bit_end,
                         .type = member->type,
                         .bit_size = btf_member_bitfield_size(type, i),
                         .depth = ref->depth + 1,
                 };
 
+                if (i < at_end)
+                        inner.bit_end = is_without_length(btf, member->type) ? VALUE_NO_END
+                                                                             : VALUE_UNKNOWN_END;
                 if (!name)
                         name = "";
                 if (walk->n++ == VALUE_MAX_MEMBERS) {
@@ -223,8 +290,12 @@ uint32_t value_n_members(const ValueSpace *space, const ValueRef *ref)
         const struct btf_type *type = look_through(space->btf, &id);
         uint32_t n = 0;
 
-        if (btf_is_array(type))
-                return btf_array(type)->nelems;
+        if (btf_is_array(type)) {
+                Shape shape;
+
+                shape_of(space->btf, ref, &shape);
+                return shape.dims[0];
+        }
         value_foreach_member(space, ref, count_member, &n);
         return n;
 }
@@ -432,13 +503,13 @@ static bool put_value(Sink *sink, const ValueSpace *space, const ValueRef *ref, 
 static void put_text(Sink *sink, const ValueSpace *space, const ValueRef *ref)
 {
         Shape shape;
-        bool fits = shape_of(space->btf, ref->type, &shape) &&
-                    ref->depth + shape.n_dims <= VALUE_MAX_DEPTH;
+        bool fits =
+                shape_of(space->btf, ref, &shape) && ref->depth + shape.n_dims <= VALUE_MAX_DEPTH;
         bool composite = is_composite(shape.element);
         bool by_bytes = composite || shape.n_dims > 0;
 
         if (fits && !composite && shape.element && !(by_bytes && ref->bit_offset % 8) &&
-            !(by_bytes && ref->bit_size) && put_value(sink, space, ref, &shape))
+            !(by_bytes && ref->bit_size) && !shape.no_length && put_value(sink, space, ref, &shape))
                 return;
 
         sink_put_string(sink, "(cannot be shown: ");
@@ -451,6 +522,8 @@ static void put_text(Sink *sink, const ValueSpace *space, const ValueRef *ref)
         else if (by_bytes && ref->bit_offset % 8)
                 sink_put_format(sink, "%s that starts inside of a byte",
                                 shape.n_dims > 0 ? "array" : "struct");
+        else if (shape.no_length && (composite || element_size(shape.element) > 0))
+                sink_put_string(sink, "how many elements there are is not known");
         else if (composite)
                 sink_put_format(sink, "more than %u elements", VALUE_MAX_ELEMENTS);
         else

@@ -158,6 +158,52 @@ volatile const struct {
         long c;
 } __attribute__((packed)) bpf_metadata_packed SEC(".rodata") = { 1, -2, 3 };
 
+/* Arrays without a length. What the compiler adds behind them is theirs, too. */
+struct record {
+        u32 length;
+        char text[];
+};
+
+struct route {
+        unsigned char n;
+        struct point points[];
+};
+
+struct ports {
+        u32 n;
+        unsigned short ports[];
+};
+
+VALUE(struct record, record) = { 5, { "hello" } };
+VALUE(struct record, record_of_nothing) = { 0 };
+VALUE(struct record, records, [2]) = { { 1 }, { 2 } };
+VALUE(struct route, route) = { 2, { { 1, 2 }, { 3, 4 } } };
+VALUE(struct ports, ports) = { 3, { 22, 80, 443 } };
+
+volatile const struct {
+        u32 n;
+        unsigned char digest[];
+} bpf_metadata_flexible_digest SEC(".rodata") = { 4, { 0xde, 0xad, 0xbe, 0xef } };
+
+volatile const struct {
+        u32 n;
+        char names[][4];
+} bpf_metadata_names SEC(".rodata") = { 2, { "a", "bcd" } };
+
+#pragma clang diagnostic ignored "-Wgnu-variable-sized-type-not-at-end"
+volatile const struct {
+        struct record first;
+        u32 second;
+} bpf_metadata_overlaid SEC(".rodata") = { { 6 }, 7 };
+
+volatile const struct {
+        u32 n;
+        union {
+                u32 as_number;
+                unsigned char as_bytes[0];
+        };
+} bpf_metadata_either_end SEC(".rodata") = { 1, { 0x04030201 } };
+
 SEC("socket")
 int values(void *ctx)
 {
