@@ -102,7 +102,8 @@ int contents_value(Contents *contents, uint32_t map, bool immutable, const Sourc
 
 static bool same_ref(const ValueRef *a, const ValueRef *b)
 {
-        return a->bit_offset == b->bit_offset && a->type == b->type && a->bit_size == b->bit_size;
+        return a->bit_offset == b->bit_offset && a->type == b->type && a->bit_size == b->bit_size &&
+               a->bit_end == b->bit_end;
 }
 
 /* True if the part that was made last has what is asked for. */

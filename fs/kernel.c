@@ -10,6 +10,8 @@
 
 #include "kernel.h"
 
+#include "boottime.h"
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -17,7 +19,6 @@
 #include <linux/bpf.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -36,7 +37,7 @@ typedef struct KernelSource {
         /* The BTF that was parsed last: the maps of an object follow each other and share it. */
         struct btf *btf;
         uint32_t btf_id;
-        int64_t at_boot;    /* CLOCK_REALTIME at boot, in nanoseconds */
+        BootTime boot;
         GHashTable *arrays; /* id -> MapFacts of program arrays that were opened just now */
 } KernelSource;
 
@@ -110,14 +111,6 @@ static bool fdinfo_get(const FdInfo *info, const char *key, uint64_t *value)
         return true;
 }
 
-/* Smaller differences come from reading two clocks one after the other, not from setting one. */
-#define CLOCK_JITTER_NS 10000000
-
-static int64_t nanoseconds(struct timespec time)
-{
-        return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
-
 /* What one look at a map has shown. */
 typedef struct MapFacts {
         struct bpf_map_info info;
@@ -176,23 +169,6 @@ static int look_at_map(KernelSource *kernel, uint32_t id, bool fdinfo, MapFacts 
                 g_hash_table_insert(kernel->arrays, GUINT_TO_POINTER(id), copy);
         }
         return 0;
-}
-
-/* load_time counts from boot, suspended time included (bpf_prog_load(), kernel/bpf/syscall.c). When
- * that was is asked again each time, for a host that mounts early sets its clock later; but it is
- * the same to the nanosecond as long as nobody sets the clock. */
-static struct timespec wall_clock(KernelSource *kernel, uint64_t since_boot)
-{
-        struct timespec real, boot;
-        int64_t at_boot, ns;
-
-        clock_gettime(CLOCK_REALTIME, &real);
-        clock_gettime(CLOCK_BOOTTIME, &boot);
-        at_boot = nanoseconds(real) - nanoseconds(boot);
-        if (llabs(at_boot - kernel->at_boot) > CLOCK_JITTER_NS)
-                kernel->at_boot = at_boot;
-        ns = kernel->at_boot + (int64_t)since_boot;
-        return (struct timespec){ .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
 }
 
 /* -E2BIG: it would take more memory or time than a request may. */
@@ -258,6 +234,12 @@ static int next_map(Source *source, uint32_t after, uint32_t *id)
         return bpf_map_get_next_id(after, id) < 0 ? -errno : 0;
 }
 
+/* load_time counts from boot, suspended time included (bpf_prog_load(), kernel/bpf/syscall.c). */
+static struct timespec loaded_at(KernelSource *kernel, const struct bpf_prog_info *info)
+{
+        return boottime_to_real(&kernel->boot, info->load_time);
+}
+
 static int prog(Source *source, uint32_t id, SourceProg *out)
 {
         struct bpf_prog_info info;
@@ -269,7 +251,7 @@ static int prog(Source *source, uint32_t id, SourceProg *out)
                 return r;
         *out = (SourceProg){
                 .name = g_strndup(info.name, sizeof(info.name)),
-                .mtime = wall_clock((KernelSource *)source, info.load_time),
+                .mtime = loaded_at((KernelSource *)source, &info),
                 .uid = info.created_by_uid,
                 .n_maps = info.nr_map_ids,
         };
@@ -323,7 +305,6 @@ static void add_prog_type(InfoBuilder *builder, const char *key, uint32_t type)
 static void add_fixed_prog(KernelSource *kernel, InfoBuilder *builder,
                            const struct bpf_prog_info *info, uint32_t len, int fd)
 {
-        struct timespec loaded_at = wall_clock(kernel, info->load_time);
         g_autofree char *name = prog_name(fd, info);
         uint64_t memlock;
         FdInfo fdinfo;
@@ -337,7 +318,8 @@ static void add_fixed_prog(KernelSource *kernel, InfoBuilder *builder,
                          info->tag[6], info->tag[7]);
         info_builder_add(builder, "gpl_compatible", "%s", info->gpl_compatible ? "true" : "false");
         add_dev(builder, info->ifindex, info->netns_dev, info->netns_ino);
-        info_builder_add(builder, "loaded_at", "%" G_GINT64_FORMAT, (gint64)loaded_at.tv_sec);
+        info_builder_add(builder, "loaded_at", "%" G_GINT64_FORMAT,
+                         (gint64)loaded_at(kernel, info).tv_sec);
         info_builder_add(builder, "uid", "%u", info->created_by_uid);
         info_builder_add(builder, "bytes_xlated", "%u", info->xlated_prog_len);
         info_builder_add(builder, "jited", "%s", info->jited_prog_len ? "true" : "false");
@@ -577,6 +559,7 @@ int kernel_source_new(Source **out, GError **error)
         }
         kernel = g_new0(KernelSource, 1);
         kernel->source.ops = &kernel_ops;
+        boottime_init(&kernel->boot);
         kernel->arrays = g_hash_table_new_full(NULL, NULL, NULL, g_free);
         clock_gettime(CLOCK_REALTIME, &kernel->source.time);
         kernel->source.uid = geteuid();

@@ -39,16 +39,34 @@ typedef struct ValueSpace {
         bool big_endian; /* the byte order of bytes */
 } ValueSpace;
 
+/* Nobody can tell where a flexible array ends. */
+#define VALUE_UNKNOWN_END UINT64_MAX
+/* An array of 0 elements is not flexible, but has none. */
+#define VALUE_NO_END 0
+
 /* One value: a variable, a member or an element. A plain record, valid in any space of that BTF. */
 typedef struct ValueRef {
         uint64_t bit_offset; /* from the first of the space's bytes */
-        uint32_t type;       /* BTF type id, as written: typedefs and so on not looked through */
-        uint16_t bit_size;   /* the width of a bit-field; 0: as wide as its type */
-        uint16_t depth;      /* composites around it; 0 for a variable */
+        uint64_t bit_end;  /* where a flexible array ends, if it is the value or the last in it: the
+                              first bit behind the variable, or one of the above */
+        uint32_t type;     /* BTF type id, as written: typedefs and so on not looked through */
+        uint16_t bit_size; /* the width of a bit-field; 0: as wide as its type */
+        uint16_t depth;    /* composites around it; 0 for a variable */
 } ValueRef;
 
-/* The value of a whole variable that starts at byte @offset and has BTF type @type. */
-ValueRef value_of_variable(uint32_t type, uint32_t offset);
+/*
+ * The value of a whole variable that starts at byte @offset, has BTF type @type, and takes @size
+ * bytes of its section; 0: that is not known.
+ *
+ * An array without a length, which in BTF is one of 0 elements, is flexible if it is the variable
+ * or the last member of a struct or any of a union, and that is the last thing in the variable: it
+ * has as many elements as there is room for, padding counted. Inside of an array of several
+ * structs, or before another member, nobody can tell how many it has.
+ */
+ValueRef value_of_variable(uint32_t type, uint32_t offset, uint32_t size);
+
+/* How many bytes the value takes, from its first to its last; 0 if its type has no values. */
+uint64_t value_size(const ValueSpace *space, const ValueRef *ref);
 
 /* True if the value is shown as a directory (struct, union, or an array of them that has no more
  * than VALUE_MAX_ELEMENTS elements, not nested too deep), false if it is shown as a text. */

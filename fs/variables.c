@@ -66,11 +66,10 @@ static bool take(DecodeBudget *budget, uint64_t bytes, uint32_t values)
 /* Renders only what may be kept: a long text would be made in vain. */
 static void keep_text(const ValueSpace *space, Decoded *decoded, DecodeBudget *budget)
 {
-        int64_t bytes = btf__resolve_size(space->btf, decoded->ref.type);
+        uint64_t bytes = value_size(space, &decoded->ref);
         GString *text;
 
-        if (bytes < 0 || bytes > VARIABLES_MAX_TEXT || (size_t)bytes > budget->tried ||
-            budget->values == 0)
+        if (bytes > VARIABLES_MAX_TEXT || bytes > budget->tried || budget->values == 0)
                 return;
         budget->tried -= bytes;
         text = g_string_new(NULL);
@@ -167,7 +166,7 @@ Variables *variables_new(const SourceValue *value, uint32_t datasec, DecodeBudge
         for (uint32_t i = 0; i < variables->n; i++) {
                 const MetadataVariable *source = &g_array_index(found, MetadataVariable, i);
                 Variable *variable = &variables->items[i];
-                ValueRef ref = value_of_variable(source->type, source->offset);
+                ValueRef ref = value_of_variable(source->type, source->offset, source->size);
 
                 variable->value = decoded_value(
                         &space, &ref, names_give(names, source->name, source->name), &left);

@@ -17,7 +17,7 @@
  * information (clang -g, gcc -gbtf): the variable's name and type reach the kernel as BTF.
  *
  * The header includes nothing and needs nothing, so it can stand before or after vmlinux.h,
- * <linux/bpf.h> and <bpf/bpf_helpers.h>.
+ * <linux/bpf.h> and <bpf/bpf_helpers.h>. It works in C and, with clang, in C++11 and later.
  *
  * The variables are in .rodata and in no section of their own: bpftool reads one .rodata map of a
  * program only, and every loader that has read-only data at all loads this section.
@@ -45,16 +45,41 @@
 /* What stands after the name: the section, and that no optimiser may drop the variable. */
 #define BPFMETA_PLACE_ __attribute__((__section__(".rodata"), __used__))
 
+/*
+ * C++ mangles the name of a static variable, and of any in a namespace, and nobody would find it:
+ * the label is the name that stands in the object. It can't have the dimensions in it that C allows
+ * behind the name.
+ */
+#ifdef __cplusplus
+#if __cplusplus < 201103L
+#error "bpfmeta.h needs C++11 or later: compile with -std=c++11."
+#endif
+#define BPFMETA_LABEL_(label) __asm__(label)
+#define BPFMETA_CHECK_(label)                                                                      \
+        static_assert(__builtin_strchr(label, '[') == 0,                                           \
+                      "In C++, write the dimensions in the type of BPF_METADATA_VALUE(), as in "   \
+                      "int[2], and not behind the name.");
+#define BPFMETA_NOTHING_ static_assert(1, "")
+#else
+#define BPFMETA_LABEL_(label)
+#define BPFMETA_CHECK_(label)
+#define BPFMETA_NOTHING_ _Static_assert(1, "")
+#endif
+
 /* A text. Only a string literal will do: a pointer would be shown as a pointer. */
-#define BPF_METADATA(name, text) BPFMETA_STORAGE_ char bpf_metadata_##name[] BPFMETA_PLACE_ = text
+#define BPF_METADATA(name, text)                                                                   \
+        BPFMETA_STORAGE_ char bpf_metadata_##name[] BPFMETA_LABEL_("bpf_metadata_" #name)          \
+                BPFMETA_PLACE_ = text
 
 /*
  * A value of any type that has a name or can be written in typeof(): int, struct release, __u8[20],
- * enum state, char[2][8]. The last argument is the initialiser, which may have commas in it.
+ * enum state, char[2][8], int[]. The last argument is the initialiser, which may have commas in it.
  * typeof() puts the qualifiers on the variable, and not on what a pointer type points to.
  */
 #define BPF_METADATA_VALUE(type, name, ...)                                                        \
-        BPFMETA_STORAGE_ __typeof__(type) bpf_metadata_##name BPFMETA_PLACE_ = __VA_ARGS__
+        BPFMETA_CHECK_(#name)                                                                      \
+        BPFMETA_STORAGE_ __typeof__(type) bpf_metadata_##name BPFMETA_LABEL_(                      \
+                "bpf_metadata_" #name) BPFMETA_PLACE_ = __VA_ARGS__
 
 /* The names that mean the same in every program. */
 #define BPF_METADATA_OWNER(text) BPF_METADATA(owner, text)
@@ -81,10 +106,11 @@
         BPFMETA_BUILD_TIME_                                                                        \
         BPFMETA_BUILD_HOST_                                                                        \
         /* Takes the semicolon, as there may be no variable to take it. */                         \
-        _Static_assert(1, "")
+        BPFMETA_NOTHING_
 
 #define BPFMETA_TEXT_(name, ...)                                                                   \
-        BPFMETA_STORAGE_ char bpf_metadata_##name[] BPFMETA_PLACE_ = __VA_ARGS__;
+        BPFMETA_STORAGE_ char bpf_metadata_##name[] BPFMETA_LABEL_("bpf_metadata_" #name)          \
+                BPFMETA_PLACE_ = __VA_ARGS__;
 
 #ifdef BPFMETA_REPOSITORY
 #define BPFMETA_REPOSITORY_ BPFMETA_TEXT_(repository, BPFMETA_REPOSITORY)

@@ -25,6 +25,10 @@ struct point {
         int x, y;
 };
 
+struct crew {
+        unsigned char oncall[8], tag[4];
+};
+
 /* Integers */
 VALUE(signed char, s8_low) = -128;
 VALUE(signed char, s8_high) = 127;
@@ -94,6 +98,10 @@ VALUE(unsigned char, byte_two_texts, [6]) = { 'a', 0, 'b', 0 };
 VALUE(signed char, signed_bytes, [3]) = { -1, 0, 1 };
 VALUE(unsigned char, no_bytes, [3]) = { 0 };
 VALUE(unsigned char, hashes, [2][3]) = { { 1, 2, 3 }, { 0xa, 0xb, 0xc } };
+VALUE(unsigned char, byte_texts, [3][7]) = { "Ä-team", "net" };
+VALUE(unsigned char, byte_not_utf8, [2]) = { 'a', 0xc3 };
+VALUE(struct crew, crew) = { { 'n', 'e', 't', '-', 't', 'e', 'a', 'm' }, { 0xde, 0xad, 0xbe, 0xef } };
+VALUE(struct crew, crews, [2]) = { { "a", { 'a', 'b', 'c', 'd' } } };
 
 /* Arrays */
 VALUE(int, numbers, [4]) = { 1, -2, 3, 0 };
@@ -149,6 +157,52 @@ volatile const struct {
         int b;
         long c;
 } __attribute__((packed)) bpf_metadata_packed SEC(".rodata") = { 1, -2, 3 };
+
+/* Arrays without a length. What the compiler adds behind them is theirs, too. */
+struct record {
+        u32 length;
+        char text[];
+};
+
+struct route {
+        unsigned char n;
+        struct point points[];
+};
+
+struct ports {
+        u32 n;
+        unsigned short ports[];
+};
+
+VALUE(struct record, record) = { 5, { "hello" } };
+VALUE(struct record, record_of_nothing) = { 0 };
+VALUE(struct record, records, [2]) = { { 1 }, { 2 } };
+VALUE(struct route, route) = { 2, { { 1, 2 }, { 3, 4 } } };
+VALUE(struct ports, ports) = { 3, { 22, 80, 443 } };
+
+volatile const struct {
+        u32 n;
+        unsigned char digest[];
+} bpf_metadata_flexible_digest SEC(".rodata") = { 4, { 0xde, 0xad, 0xbe, 0xef } };
+
+volatile const struct {
+        u32 n;
+        char names[][4];
+} bpf_metadata_names SEC(".rodata") = { 2, { "a", "bcd" } };
+
+#pragma clang diagnostic ignored "-Wgnu-variable-sized-type-not-at-end"
+volatile const struct {
+        struct record first;
+        u32 second;
+} bpf_metadata_overlaid SEC(".rodata") = { { 6 }, 7 };
+
+volatile const struct {
+        u32 n;
+        union {
+                u32 as_number;
+                unsigned char as_bytes[0];
+        };
+} bpf_metadata_either_end SEC(".rodata") = { 1, { 0x04030201 } };
 
 SEC("socket")
 int values(void *ctx)

@@ -137,7 +137,7 @@ static void show_section(Walk *walk, uint32_t id)
 
         for (guint i = 0; i < variables->len && !is_spent(walk); i++) {
                 const MetadataVariable *v = &g_array_index(variables, MetadataVariable, i);
-                ValueRef ref = value_of_variable(v->type, v->offset);
+                ValueRef ref = value_of_variable(v->type, v->offset, v->size);
                 g_autofree char *name = names_give(names, v->entry, v->name);
 
                 g_assert_false(names_is_id(name));
@@ -203,7 +203,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (uint32_t id = 0; id < btf__type_cnt(btf) && id < 100; id++) {
                 g_autoptr(Names) names = names_new(NULL);
                 Walk walk = { .space = &space, .names = names };
-                ValueRef ref = value_of_variable(id, 0);
+                ValueRef ref = value_of_variable(id, 0, space.size);
 
                 show(&walk, &ref);
                 show_section(&walk, id);

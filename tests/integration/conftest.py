@@ -197,12 +197,13 @@ def mountpoint(tmp_path):
 
 
 class Daemon:
-    """bpfmetafs in the foreground. Whatever it says is an error, and so is an odd end."""
+    """bpfmetafs in the foreground, run by the words of `under`. Whatever it says is an error, and so is
+    an odd end."""
 
-    def __init__(self, source, path, options):
+    def __init__(self, source, path, options, under=()):
         words = ["-o", options] if options else []
         self.path = path
-        self.process = subprocess.Popen(["bpfmetafs", str(source), str(path), "-f", *words],
+        self.process = subprocess.Popen([*under, "bpfmetafs", str(source), str(path), "-f", *words],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, text=True)
         eventually(lambda: is_mounted(path) or self.process.poll() is not None)

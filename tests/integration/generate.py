@@ -12,6 +12,14 @@ import struct
 PRINTED = "net-team, é ü € 日本 😀 ~!@#$%^&*()\\\"'"
 
 
+def prints(text):
+    """True if the bytes are UTF-8 of characters that print, and there are some."""
+    try:
+        return text.decode().isprintable() and text != b""
+    except UnicodeDecodeError:
+        return False
+
+
 def escape(data, one_line):
     """Text as DESIGN wants it: nothing that could do anything to a terminal."""
     out, i = "", 0
@@ -278,10 +286,9 @@ class Array(Type):
             return [lambda text: len(words := text.split(" ") if text else []) == len(value) and
                     all(self.element.shown(word, one) for word, one in zip(words, value))]
         text = value.split(b"\0")[0]
-        printable = all(32 <= byte < 127 for byte in text)
         if self.element.one_byte == "char":
             right = escape(text, one_line)
-        elif text and len(text) < len(value) and printable and not value.strip(b"\0")[len(text):]:
+        elif prints(text) and not value[len(text):].strip(b"\0"):
             right = escape(text, True)
         else:
             right = value.hex()

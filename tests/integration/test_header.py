@@ -225,6 +225,89 @@ def test_files_linked_into_one_object_keep_all_their_variables(load, tmp_path):
     ]
 
 
+# --- C++ ---------------------------------------------------------------------------------------
+
+def cxx_compilers():
+    """The clang++ of all releases that are there: they do not agree on which names they mangle."""
+    found = {}
+    for directory in os.get_exec_path():
+        for path in sorted(Path(directory).glob("clang++*")):
+            if re.fullmatch(r"clang\+\+(-\d+)?", path.name):
+                found.setdefault(path.resolve(), path.name)
+    return sorted(found.values())
+
+
+CXX = cxx_compilers()
+
+
+def cxx(compiler, *args, check=True):
+    return run([compiler, *clang_command(*args)[1:]], check=check)
+
+
+def test_there_is_a_compiler_of_cxx():
+    assert "clang++" in CXX
+
+
+@pytest.mark.parametrize("standard", ["c++11", "gnu++17", "c++20"])
+@pytest.mark.parametrize("compiler", CXX)
+def test_cxx_makes_plain_names(load, tmp_path, compiler, standard):
+    cxx(compiler, f"-std={standard}", "-pedantic", '-DBPFMETA_BUILD_COMMIT="0123abc"', "-c",
+        str(PROGRAMS / "header_cxx.bpf.cpp"), "-o", str(tmp_path / "o"))  # fmt: skip
+    assert metadata(load(tmp_path / "o"), "header_cxx") == {
+        "oncall": "net-team",
+        "runbook": "https://wiki.example.org/drops",
+        "severity": -2,
+        "experimental": True,
+        "ports": [80, 443],
+        "nothing": 0,
+        "owner": "Grace",
+        "release": [("major", 5), ("minor", 9), ("codename", "lion")],
+        "version": "1.2",
+        "app": "firewall",
+        "teams": ["net", "kernel"],
+        "build_commit": "0123abc",
+    }
+
+
+@pytest.mark.parametrize("compiler", CXX)
+def test_cxx_files_linked_into_one_object_keep_all_their_variables(load, tmp_path, compiler):
+    for n in "12":
+        source = tmp_path / f"{n}.bpf.cpp"
+        licence = 'char LICENSE[] __attribute__((section("license"), used)) = "GPL";'
+        source.write_text(f'''#include <bpfmeta.h>
+            BPF_METADATA_VERSION("{n}");
+            extern "C" {{
+            __attribute__((section("socket"), used)) int part_{n}(void *context)
+            {{
+                return context ? {n} : 0;
+            }}
+            {licence if n == "1" else ""}
+            }}''')
+        cxx(compiler, "-c", str(source), "-o", str(tmp_path / n))
+    run(["bpftool", "gen", "object", str(tmp_path / "linked.o"), str(tmp_path / "1"),
+         str(tmp_path / "2")])  # fmt: skip
+    assert metadata_pairs(load(tmp_path / "linked.o"), "part_1") == [("version", "1"), ("version", "2")]
+
+
+@pytest.mark.parametrize("compiler", CXX)
+def test_cxx_says_where_the_dimensions_have_to_be(tmp_path, compiler):
+    """The name of the variable can't be told from dimensions behind it."""
+    source = tmp_path / "x.bpf.cpp"
+    source.write_text("#include <bpfmeta.h>\nBPF_METADATA_VALUE(int, ports[2], { 80, 443 });\n")
+    done = cxx(compiler, "-c", str(source), "-o", "/dev/null", check=False)
+    assert done.returncode != 0
+    assert "write the dimensions in the type" in done.stderr
+
+
+@pytest.mark.parametrize("compiler", CXX)
+def test_cxx_that_is_too_old_is_told_so(tmp_path, compiler):
+    source = tmp_path / "x.bpf.cpp"
+    source.write_text('#include <bpfmeta.h>\nBPF_METADATA(owner, "Grace");\n')
+    done = cxx(compiler, "-std=c++98", "-c", str(source), "-o", "/dev/null", check=False)
+    assert done.returncode != 0
+    assert "compile with -std=c++11" in done.stderr
+
+
 # --- The pages ---------------------------------------------------------------------------------
 
 

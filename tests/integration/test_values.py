@@ -11,6 +11,7 @@ import bpf
 from conftest import Pinned, need_btf, need_floats, ok
 from test_tree import walk
 
+NO_LENGTH = "(cannot be shown: how many elements there are is not known)"
 VALUES = {
     "s8_low": "-128", "s8_high": "127", "u8_high": "255", "s16_low": "-32768", "u16_high": "65535",
     "s32_low": "-2147483648", "s32_zero": "0", "u32_high": "4294967295",
@@ -33,9 +34,11 @@ VALUES = {
     "right_to_left": r"a\xe2\x80\xaeb", "surrogate": r"\xed\xa0\x80", "overlong": r"\xc0\xaf",
     "percent": "100%s%n", "strings": "one\n\nthree\\x0a", "grid": "a\nb\nc\nd",
 
-    "hash": "00017f80ff" + "00" * 15, "byte_text": "forge", "byte_text_full": "666f726765",
+    "hash": "00017f80ff" + "00" * 15, "byte_text": "forge", "byte_text_full": "forge",
     "byte_two_texts": "610062000000", "signed_bytes": "ff0001", "no_bytes": "000000",
-    "hashes": "010203\n0a0b0c",
+    "hashes": "010203\n0a0b0c", "byte_texts": "Ä-team\nnet\n00000000000000", "byte_not_utf8": "61c3",
+    "crew/oncall": "net-team", "crew/tag": "deadbeef", "crews/0/oncall": "a", "crews/0/tag": "abcd",
+    "crews/1/oncall": "0000000000000000", "crews/1/tag": "00000000",
 
     "numbers": "1 -2 3 0", "matrix": "1 2 3\n4 5 6", "flags": "true false true",
     "colors": "RED BLUE 9", "pointers": "0x0 0xff", "wide_numbers": "1 18446744073709551616",
@@ -50,6 +53,19 @@ VALUES = {
     "bits/color": "BLUE", "bits/offset": "BELOW", "bits/byte": "100",
     "bits/full": "18446744073709551615",
     "packed/a": "1", "packed/b": "-2", "packed/c": "3",
+
+    "record/length": "5", "record/text": "hello",
+    "record_of_nothing/length": "0", "record_of_nothing/text": "",
+    "records/0/length": "1", "records/0/text": NO_LENGTH,
+    "records/1/length": "2", "records/1/text": NO_LENGTH,
+    "route/n": "2", "route/points/0/x": "1", "route/points/0/y": "2",
+    "route/points/1/x": "3", "route/points/1/y": "4",
+    # Six bytes, and two more up to the next multiple of four.
+    "ports/n": "3", "ports/ports": "22 80 443 0",
+    "flexible_digest/n": "4", "flexible_digest/digest": "deadbeef",
+    "names/n": "2", "names/names": "a\nbcd",
+    "overlaid/first/length": "6", "overlaid/first/text": NO_LENGTH, "overlaid/second": "7",
+    "either_end/n": "1", "either_end/as_number": "67305985", "either_end/as_bytes": "01020304",
 }
 EMPTY_DIRECTORIES = {"thing/no_points", "thing/nothing"}
 
@@ -86,6 +102,13 @@ def lines(values):
 
 def test_values(tree, load):
     found, empty = texts(tree / str(load("values").id))
+    assert found == lines(VALUES)
+    assert empty == EMPTY_DIRECTORIES
+
+
+def test_values_of_an_object(daemon, mountpoint, compiled):
+    daemon(compiled("values"))
+    found, empty = texts(mountpoint / "values")
     assert found == lines(VALUES)
     assert empty == EMPTY_DIRECTORIES
 
@@ -238,6 +261,35 @@ def test_a_million_bytes(show):
     data = bytes(i * 7 & 0xFF for i in range(count))
     path = show(btf, btf.array(byte, count, index), data)
     assert path.read_text() == data.hex() + "\n"
+
+
+def test_a_million_bytes_without_a_length(show):
+    count = 1 << 20
+    btf = bpf.Btf()
+    byte, index = btf.int("unsigned char", 1), btf.int("int", 4, bpf.Btf.SIGNED)
+    record = btf.struct("record", 4, [("n", index, 0), ("data", btf.array(byte, 0, index), 4)])
+    data = bytes(i * 7 & 0xFF for i in range(count))
+    path = show(btf, record, struct.pack("<i", count) + data) / "data"
+    assert path.stat().st_size == 2 * count + 1
+    assert path.read_text() == data.hex() + "\n"
+
+
+def test_lengths_by_two_ways(daemon, mountpoint, hand, fds):
+    """The same bytes of the same type are another text where their end is known."""
+    btf = bpf.Btf()
+    char, index = btf.int("char", 1, bpf.Btf.SIGNED), btf.int("int", 4, bpf.Btf.SIGNED)
+    record = btf.struct("record", 4, [("n", index, 0), ("text", btf.array(char, 0, index), 4)])
+    either = btf.struct("either", 8, [("two", btf.array(record, 2, index), 0), ("one", record, 0)],
+                        kind=bpf.Btf.UNION)
+    data = struct.pack("<i", 5) + b"hello\0\0\0"
+    var = btf.var("bpf_metadata_value", either)
+    fds.append(bpf.typed_map(btf, btf.datasec(".rodata", 12, [(var, 0, 12)]), data))
+    fd, number = hand()
+    bpf.bind(fd, fds[-2])
+    daemon(options="memory=0")
+    for _ in range(2):
+        for name, shown in (("two/0/text", NO_LENGTH), ("one/text", "hello")):
+            assert (mountpoint / str(number) / "value" / name).read_text() == shown + "\n"
 
 
 def test_many_structs(show):

@@ -336,9 +336,9 @@ static char *text_of(const ValueSpace *space, const ValueRef *ref)
 static char *variable_text(const Fixture *fixture, const char *type, const char *hex,
                            bool big_endian)
 {
-        ValueRef ref = value_of_variable(type_named(fixture, type), 0);
         size_t size;
         g_autofree uint8_t *bytes = from_hex(hex, &size);
+        ValueRef ref = value_of_variable(type_named(fixture, type), 0, size);
         ValueSpace space = { fixture->btf, bytes, size, big_endian };
 
         g_assert_false(value_is_directory(&space, &ref));
@@ -395,9 +395,9 @@ static char *tree_of(const ValueSpace *space, const ValueRef *ref)
 
 static char *variable_tree(const Fixture *fixture, int type, const char *hex, bool big_endian)
 {
-        ValueRef ref = value_of_variable(type, 0);
         size_t size;
         g_autofree uint8_t *bytes = from_hex(hex, &size);
+        ValueRef ref = value_of_variable(type, 0, size);
         ValueSpace space = { fixture->btf, bytes, size, big_endian };
 
         g_assert_true(value_is_directory(&space, &ref));
@@ -526,37 +526,46 @@ static const Row string_rows[] = {
         /* U+2028 breaks lines, U+0378 is no character */
         { "char[8]", "e280a8cdb8610000", "\\xe2\\x80\\xa8\\xcd\\xb8a\n" },
         { "char[8]", "f09f9982cc810000", "\U0001f642\u0301\n" },
-        { "char[0]", "", "\n" },
-        { "char[0]", "4142", "\n" },
         { "char8[4]", "61626300", "abc\n" },
         { "tagged char[4]", "ff626364", "\\xffbcd\n" },
         { "char[2][4]", "61626364 78000000", "abcd\nx\n" },
         { "char[2][4]", "610a625c 00000000", "a\\x0ab\\\\\n\n" },
-        { "char[0][4]", "", "" },
         { "char[3][0]", "", "\n\n\n" },
         { "char[2][2][4]", "61000000 62000000 63000000 64000000", "a\nb\nc\nd\n" },
         { "unsigned char[4]", "61626300", "abc\n" },
         { "unsigned char[4]", "61000000", "a\n" },
         { "unsigned char[4]", "615c0000", "a\\\\\n" },
-        { "unsigned char[4]", "61626364", "61626364\n" },
+        { "unsigned char[4]", "61626364", "abcd\n" },
         { "unsigned char[4]", "61006300", "61006300\n" },
         { "unsigned char[4]", "00000000", "00000000\n" },
         { "unsigned char[4]", "610a0000", "610a0000\n" },
         { "unsigned char[4]", "deadbeef", "deadbeef\n" },
-        { "unsigned char[4]", "c3a40000", "c3a40000\n" },
+        { "unsigned char[4]", "c3a40000", "\u00e4\n" },
+        { "unsigned char[4]", "f09f9982", "\U0001f642\n" },
+        /* not UTF-8: cut, overlong, a surrogate */
+        { "unsigned char[4]", "61f09f99", "61f09f99\n" },
+        { "unsigned char[4]", "c3000000", "c3000000\n" },
+        { "unsigned char[4]", "61c0af00", "61c0af00\n" },
+        { "unsigned char[4]", "61eda080", "61eda080\n" },
+        /* UTF-8 that does not print: U+009B, U+202E, U+2028, a tab */
+        { "unsigned char[4]", "61c29b00", "61c29b00\n" },
+        { "unsigned char[4]", "61e280ae", "61e280ae\n" },
+        { "unsigned char[4]", "61e280a8", "61e280a8\n" },
+        { "unsigned char[4]", "61096200", "61096200\n" },
+        { "unsigned char[4]", "00616263", "00616263\n" },
+        { "unsigned char[1]", "41", "A\n" },
         { "unsigned char[1]", "00", "00\n" },
-        { "unsigned char[0]", "61", "\n" },
         { "signed char[4]", "80ff0001", "80ff0001\n" },
+        { "signed char[4]", "61626364", "abcd\n" },
         { "unsigned char[2][4]", "deadbeef 61620000", "deadbeef\nab\n" },
+        { "unsigned char[2][4]", "61626364 00000000", "abcd\n00000000\n" },
 };
 
 static const Row array_rows[] = {
-        { "int[0]", "", "\n" },
         { "int[2]", "01000000 feffffff", "1 -2\n", "16777216 -16777217\n" },
         { "int[2][2]", "00000000 01010101 ffffffff 00000000", "0 16843009\n-1 0\n" },
         { "int[2][2][2]", "00000000 01010101 00000000 01010101 00000000 00000000 ffffffff ffffffff",
           "0 16843009\n0 16843009\n0 0\n-1 -1\n" },
-        { "int[0][2]", "01000000", "" },
         { "int[2][0]", "01000000", "\n\n" },
         { "short[3]", "0100 0200 ffff", "1 2 -1\n", "256 512 -1\n" },
         { "int24[2]", "010000 ffffff", "1 -1\n", "65536 -1\n" },
@@ -565,6 +574,25 @@ static const Row array_rows[] = {
         { "__int128[2]", "ffffffffffffffffffffffffffffffff 00000000000000000000000000000000",
           "-1 0\n" },
         { "64 dimensions", "05000000", "5\n", "83886080\n" },
+};
+
+#define NO_LENGTH "(cannot be shown: how many elements there are is not known)\n"
+
+/* Arrays without a length have what the variable has; one of no bytes is of unknown size. */
+static const Row flexible_rows[] = {
+        { "char[0]", "6869007a", "hi\n" },
+        { "char[0]", "", NO_LENGTH },
+        { "char[0][4]", "61000000 62000000 63", "a\nb\n" },
+        { "char[0][4]", "6100", "" },
+        { "char[0][4]", "", NO_LENGTH },
+        { "unsigned char[0]", "deadbeef", "deadbeef\n" },
+        { "unsigned char[0]", "61626300", "abc\n" },
+        { "int[0]", "01000000 ffffffff 0000", "1 -1\n", "16777216 -1\n" },
+        { "int[0]", "0100", "\n" },
+        { "int[0][2]", "00000000 ffffffff 01010101 00000000 00000000", "0 -1\n16843009 0\n" },
+        { "void[0]", "0000", "(cannot be shown: void)\n" },
+        { "float12[0]", "000000000000000000000000",
+          "(cannot be shown: floating point of 12 bytes)\n" },
 };
 
 static const Row unshowable_rows[] = {
@@ -625,6 +653,7 @@ static const Row outside_rows[] = {
         { "char[2][4]", "61626364 65", "abcd\ne (outside of the section's 5 bytes)\n" },
         { "char[2][2][4]", "61626364", "abcd\n(outside of the section's 4 bytes)\n" },
         { "unsigned char[4]", "6100", "6100 (outside of the section's 2 bytes)\n" },
+        { "unsigned char[4]", "6162", "6162 (outside of the section's 2 bytes)\n" },
         { "unsigned char[4]", "", "(outside of the section's 0 bytes)\n" },
 };
 
@@ -665,6 +694,13 @@ static void test_arrays(Fixture *fixture, const void *data)
         check_rows(fixture, array_rows, G_N_ELEMENTS(array_rows));
 }
 
+static void test_flexible_arrays(Fixture *fixture, const void *data)
+{
+        add_array(fixture, "void[0]", 0, 0);
+        add_array(fixture, "float12[0]", type_named(fixture, "float12"), 0);
+        check_rows(fixture, flexible_rows, G_N_ELEMENTS(flexible_rows));
+}
+
 static void test_unshowable(Fixture *fixture, const void *data)
 {
         check_rows(fixture, unshowable_rows, G_N_ELEMENTS(unshowable_rows));
@@ -690,7 +726,7 @@ static void assert_shortest_double(const char *text, double value)
 
 static void test_shortest_doubles(Fixture *fixture, const void *data)
 {
-        ValueRef ref = value_of_variable(type_named(fixture, "float8"), 0);
+        ValueRef ref = value_of_variable(type_named(fixture, "float8"), 0, 0);
         uint64_t state = 88172645463325252;
 
         for (int i = 0; i < 5000; i++) {
@@ -728,7 +764,7 @@ static void test_powers_of_two(Fixture *fixture, const void *data)
                 { 89, "6.189700196426902e+26\n" },
                 { 1023, "8.98846567431158e+307\n" },
         };
-        ValueRef ref = value_of_variable(type_named(fixture, "float8"), 0);
+        ValueRef ref = value_of_variable(type_named(fixture, "float8"), 0, 0);
 
         for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
                 int exponent = rows[i].power + 1023;
@@ -742,7 +778,7 @@ static void test_powers_of_two(Fixture *fixture, const void *data)
 /* A half's text lies nearer to it than to its neighbours. */
 static void test_all_halves(Fixture *fixture, const void *data)
 {
-        ValueRef ref = value_of_variable(type_named(fixture, "float2"), 0);
+        ValueRef ref = value_of_variable(type_named(fixture, "float2"), 0, 0);
         double last = -1;
 
         for (unsigned i = 0; i < 0x7c00; i++) {
@@ -803,8 +839,131 @@ static void test_struct(Fixture *fixture, const void *data)
         /* Cut short, each value says for itself that it is not there. */
         assert_text(variable_tree(fixture, type_named(fixture, "inner[2]"), "010203", false),
                     "x/0/a 1\nx/0/b 2\nx/1/a 3\nx/1/b (outside of the section's 3 bytes)\n");
-        assert_text(variable_tree(fixture, type_named(fixture, "inner[0]"), "", false), "x/\n");
         assert_text(variable_tree(fixture, type_named(fixture, "empty"), "", false), "x/\n");
+}
+
+/* The tree of a variable that takes @size bytes of its section from byte @offset on. */
+static char *part_tree(const Fixture *fixture, const char *type, const char *hex, uint32_t offset,
+                       uint32_t size)
+{
+        ValueRef ref = value_of_variable(type_named(fixture, type), offset, size);
+        size_t n;
+        g_autofree uint8_t *bytes = from_hex(hex, &n);
+        ValueSpace space = { fixture->btf, bytes, n, false };
+
+        return tree_of(&space, &ref);
+}
+
+static void test_flexible(Fixture *fixture, const void *data)
+{
+        int u8 = type_named(fixture, "unsigned char");
+        int text = type_named(fixture, "char[0]");
+        int point = add_struct(fixture, "point", 2);
+        int points, constant, record;
+
+        add_field(fixture, "x", u8, 0, 0);
+        add_field(fixture, "y", u8, 8, 0);
+        points = add_array(fixture, "point[0]", point, 0);
+        constant = btf__add_const(fixture->btf, text);
+        record = add_struct(fixture, "record", 2);
+        add_field(fixture, "n", u8, 0, 0);
+        add_field(fixture, "text", constant, 8, 0);
+        add_struct(fixture, "points", 2);
+        add_field(fixture, "n", u8, 0, 0);
+        add_field(fixture, "p", points, 16, 0);
+
+        /* All that the variable has, padding too, and nothing of the next. */
+        assert_text(part_tree(fixture, "record", "ff 02 6869 0000 7a7a", 1, 5),
+                    "x/n 2\nx/text hi\n");
+        assert_text(part_tree(fixture, "record", "02 6869 7a7a", 0, 3), "x/n 2\nx/text hi\n");
+        assert_text(part_tree(fixture, "record", "02 6869", 0, 1), "x/n 2\nx/text \n");
+        assert_text(part_tree(fixture, "record", "02 6869", 0, 5),
+                    "x/n 2\nx/text hi (outside of the section's 3 bytes)\n");
+        /* No size, or less than the struct itself. */
+        assert_text(part_tree(fixture, "record", "02 6869", 0, 0), "x/n 2\nx/text " NO_LENGTH);
+        add_struct(fixture, "late", 8);
+        add_field(fixture, "text", text, 64, 0);
+        assert_text(part_tree(fixture, "late", "02", 0, 1), "x/text " NO_LENGTH);
+
+        assert_text(part_tree(fixture, "points", "0200 0102 0304 05", 0, 7),
+                    "x/n 2\nx/p/0/x 1\nx/p/0/y 2\nx/p/1/x 3\nx/p/1/y 4\n");
+        assert_text(part_tree(fixture, "points", "0000", 0, 2), "x/n 0\nx/p/\n");
+        assert_text(part_tree(fixture, "points", "0000", 0, 0), "x/n 0\nx/p " NO_LENGTH);
+
+        /* The last thing in the last thing, by name and folded. */
+        add_struct(fixture, "outer", 3);
+        add_field(fixture, "a", u8, 0, 0);
+        add_field(fixture, "r", record, 8, 0);
+        assert_text(part_tree(fixture, "outer", "01 02 6869", 0, 4),
+                    "x/a 1\nx/r/n 2\nx/r/text hi\n");
+        add_struct(fixture, "folding", 3);
+        add_field(fixture, "a", u8, 0, 0);
+        add_field(fixture, NULL, record, 8, 0);
+        assert_text(part_tree(fixture, "folding", "01 02 6869", 0, 4), "x/a 1\nx/n 2\nx/text hi\n");
+
+        /* Before another member, an array without a length has no place of its own: it is a mark.
+         * How far a struct's goes there nobody knows. */
+        add_struct(fixture, "middle", 4);
+        add_field(fixture, "mark", text, 0, 0);
+        add_field(fixture, "r", record, 0, 0);
+        add_field(fixture, "z", u8, 16, 0);
+        assert_text(part_tree(fixture, "middle", "02 68 69 7a", 0, 4),
+                    "x/mark \nx/r/n 2\nx/r/text " NO_LENGTH "x/z 105\n");
+
+        /* Several of them at the end, and in a union, look at the same bytes. */
+        add_struct(fixture, "several", 1);
+        add_field(fixture, "n", u8, 0, 0);
+        add_field(fixture, "text", text, 8, 0);
+        add_field(fixture, "bytes", type_named(fixture, "unsigned char[0]"), 8, 0);
+        assert_text(part_tree(fixture, "several", "02 6869 00", 0, 4),
+                    "x/n 2\nx/text hi\nx/bytes hi\n");
+        name_type(fixture, "either", btf__add_union(fixture->btf, "either", 2));
+        add_field(fixture, "text", text, 0, 0);
+        add_field(fixture, "number", type_named(fixture, "unsigned short"), 0, 0);
+        assert_text(part_tree(fixture, "either", "6869 6a", 0, 3), "x/text hij\nx/number 26984\n");
+
+        /* In an array, all structs have the same size, and what is behind one is the next. */
+        add_array(fixture, "record[1]", record, 1);
+        add_array(fixture, "record[2]", record, 2);
+        add_array(fixture, "record[2][0]", add_array(fixture, "record[0]", record, 0), 2);
+        assert_text(part_tree(fixture, "record[1]", "02 68", 0, 2), "x/0/n 2\nx/0/text h\n");
+        assert_text(part_tree(fixture, "record[2]", "02 68 03 69", 0, 4),
+                    "x/0/n 2\nx/0/text " NO_LENGTH "x/1/n 3\nx/1/text " NO_LENGTH);
+        assert_text(part_tree(fixture, "record[0]", "02 68 03 69", 0, 4),
+                    "x/0/n 2\nx/0/text " NO_LENGTH "x/1/n 3\nx/1/text " NO_LENGTH);
+        assert_text(part_tree(fixture, "record[2][0]", "02 68", 0, 2), "x/0/\nx/1/\n");
+
+        /* Where it would have too many. */
+        assert_text(part_tree(fixture, "point[0]", "", 0, UINT32_MAX),
+                    "x (cannot be shown: more than 1048576 elements)\n");
+}
+
+/* What may be kept as text is measured by what it takes. */
+static void test_size(Fixture *fixture, const void *data)
+{
+        static const struct {
+                const char *type;
+                uint32_t size;
+                uint64_t expected;
+        } rows[] = {
+                { "int", 4, 4 },
+                { "int *", 8, 8 },
+                { "int[2][2]", 16, 16 },
+                { "char[0]", 1000, 1000 },
+                { "int[0]", 1003, 1000 },
+                { "char[0]", 0, 0 },
+                { "struct later", 4, 0 },
+                { "typedef of nothing", 4, 0 },
+                { "array of itself", 4, 0 },
+        };
+        ValueSpace space = { fixture->btf, NULL, 0, false };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+                ValueRef ref =
+                        value_of_variable(type_named(fixture, rows[i].type), 8, rows[i].size);
+
+                g_assert_cmpuint(value_size(&space, &ref), ==, rows[i].expected);
+        }
 }
 
 static void test_anonymous(Fixture *fixture, const void *data)
@@ -906,14 +1065,14 @@ static void test_variables_overlap(Fixture *fixture, const void *data)
         int type = type_named(fixture, "unsigned short");
 
         for (uint32_t offset = 0; offset < 3; offset++) {
-                ValueRef ref = value_of_variable(type, offset);
+                ValueRef ref = value_of_variable(type, offset, 0);
                 g_autofree char *expected =
                         g_strdup_printf("%u\n", bytes[offset] * 256 + bytes[offset + 1]);
 
                 assert_text(text_of(&space, &ref), expected);
         }
         for (uint64_t offset = 3; offset <= UINT32_MAX; offset = offset * 2 + 1) {
-                ValueRef ref = value_of_variable(type, offset);
+                ValueRef ref = value_of_variable(type, offset, 0);
 
                 assert_text(text_of(&space, &ref), "(outside of the section's 4 bytes)\n");
         }
@@ -934,32 +1093,32 @@ static void test_many_elements(Fixture *fixture, const void *data)
 
         /* Just as many as are allowed. */
         add_array(fixture, "bool[1M]", type_named(fixture, "_Bool"), VALUE_MAX_ELEMENTS);
-        ref = value_of_variable(type_named(fixture, "bool[1M]"), 0);
+        ref = value_of_variable(type_named(fixture, "bool[1M]"), 0, 0);
         g_assert_cmpuint(value_text(&space, &ref, 0, 0, NULL), ==, 5u * VALUE_MAX_ELEMENTS);
 
         /* One more: the line says that it ends early. A window holds nothing but itself. */
         add_array(fixture, "bool[1M+1]", type_named(fixture, "_Bool"), VALUE_MAX_ELEMENTS + 1);
-        ref = value_of_variable(type_named(fixture, "bool[1M+1]"), 0);
+        ref = value_of_variable(type_named(fixture, "bool[1M+1]"), 0, 0);
         length = value_text(&space, &ref, 5u * VALUE_MAX_ELEMENTS - 5, 100, text);
         g_assert_cmpstr(text->str, ==, "true (only 1048576 elements are shown)\n");
         g_assert_cmpuint(length, ==, 5u * VALUE_MAX_ELEMENTS - 5 + text->len);
 
         add_array(fixture, "char[1M+1]", type_named(fixture, "char"), VALUE_MAX_ELEMENTS + 1);
-        ref = value_of_variable(type_named(fixture, "char[1M+1]"), 0);
+        ref = value_of_variable(type_named(fixture, "char[1M+1]"), 0, 0);
         g_string_truncate(text, 0);
         value_text(&space, &ref, VALUE_MAX_ELEMENTS - 2, 100, text);
         g_assert_cmpstr(text->str, ==, "aa (only 1048576 elements are shown)\n");
 
         add_array(fixture, "u8[1M+1]", type_named(fixture, "unsigned char"),
                   VALUE_MAX_ELEMENTS + 1);
-        ref = value_of_variable(type_named(fixture, "u8[1M+1]"), 0);
+        ref = value_of_variable(type_named(fixture, "u8[1M+1]"), 0, 0);
         g_string_truncate(text, 0);
         value_text(&space, &ref, 2 * VALUE_MAX_ELEMENTS - 3, 100, text);
         g_assert_cmpstr(text->str, ==, "161 (only 1048576 elements are shown)\n");
 
         /* Fewer of those that take long. */
         add_array(fixture, "float4[16K+1]", type_named(fixture, "float4"), VALUE_MAX_FLOATS + 1);
-        ref = value_of_variable(type_named(fixture, "float4[16K+1]"), 0);
+        ref = value_of_variable(type_named(fixture, "float4[16K+1]"), 0, 0);
         g_string_truncate(text, 0);
         value_text(&space, &ref, 0, SIZE_MAX, text);
         g_assert_true(
@@ -968,7 +1127,7 @@ static void test_many_elements(Fixture *fixture, const void *data)
         /* The limit holds over all dimensions: the second line has half of its elements. */
         add_array(fixture, "bool[768K]", type_named(fixture, "_Bool"), 768 << 10);
         add_array(fixture, "bool[2][768K]", type_named(fixture, "bool[768K]"), 2);
-        ref = value_of_variable(type_named(fixture, "bool[2][768K]"), 0);
+        ref = value_of_variable(type_named(fixture, "bool[2][768K]"), 0, 0);
         g_string_truncate(text, 0);
         value_text(&space, &ref, 0, SIZE_MAX, text);
         g_assert_cmpuint(strchr(text->str, '\n') + 1 - text->str, ==, 5u * (768 << 10));
@@ -976,7 +1135,7 @@ static void test_many_elements(Fixture *fixture, const void *data)
 
         /* Lines are counted even if nothing is in them. */
         add_array(fixture, "int[4G][0]", type_named(fixture, "int[0]"), UINT32_MAX);
-        ref = value_of_variable(type_named(fixture, "int[4G][0]"), 0);
+        ref = value_of_variable(type_named(fixture, "int[4G][0]"), 0, 0);
         g_string_truncate(text, 0);
         value_text(&space, &ref, VALUE_MAX_ELEMENTS - 2, SIZE_MAX, text);
         g_assert_cmpstr(text->str, ==, "\n\n(only 1048576 elements are shown)\n");
@@ -990,7 +1149,7 @@ static void test_many_structs(Fixture *fixture, const void *data)
         ValueRef last;
 
         add_array(fixture, "empty[1M]", empty, VALUE_MAX_ELEMENTS);
-        ref = value_of_variable(type_named(fixture, "empty[1M]"), 0);
+        ref = value_of_variable(type_named(fixture, "empty[1M]"), 0, 0);
         g_assert_true(value_is_directory(&space, &ref));
         g_assert_cmpuint(value_n_members(&space, &ref), ==, VALUE_MAX_ELEMENTS);
         last = value_element(&space, &ref, VALUE_MAX_ELEMENTS - 1);
@@ -1013,8 +1172,11 @@ static void test_many_structs(Fixture *fixture, const void *data)
         assert_text(variable_text(fixture, "empty[2G][0]", "", false),
                     "(cannot be shown: more than 1048576 elements)\n");
         add_array(fixture, "empty[0][2G]", type_named(fixture, "empty[2G]"), 0);
-        ref = value_of_variable(type_named(fixture, "empty[0][2G]"), 0);
-        assert_text(tree_of(&space, &ref), "x/\n");
+        /* Any number of nothing takes no bytes. */
+        ref = value_of_variable(type_named(fixture, "empty[0]"), 0, 4);
+        assert_text(tree_of(&space, &ref), "x " NO_LENGTH);
+        ref = value_of_variable(type_named(fixture, "empty[0][2G]"), 0, 4);
+        assert_text(tree_of(&space, &ref), "x " NO_LENGTH);
 }
 
 /* Offsets that would wrap lie outside, and not at the start again. */
@@ -1028,11 +1190,11 @@ static void test_far_elements(Fixture *fixture, const void *data)
         add_field(fixture, "a", type_named(fixture, "int"), 0, 0);
         add_array(fixture, "large[2]", id, 2);
         id = add_array(fixture, "large[1M]", id, VALUE_MAX_ELEMENTS);
-        ref = value_of_variable(id, 0);
+        ref = value_of_variable(id, 0, 0);
         ref = value_element(&space, &ref, VALUE_MAX_ELEMENTS - 1);
         assert_text(tree_of(&space, &ref), "x/a (outside of the section's 4 bytes)\n");
 
-        ref = value_of_variable(type_named(fixture, "large[2]"), 0);
+        ref = value_of_variable(type_named(fixture, "large[2]"), 0, 0);
         ref.bit_offset = UINT64_MAX - 15;
         ref = value_element(&space, &ref, 1);
         assert_text(tree_of(&space, &ref), "x/a (outside of the section's 4 bytes)\n");
@@ -1052,13 +1214,13 @@ static void test_deep(Fixture *fixture, const void *data)
                 g_string_append(path, "/m");
                 id = outer;
         }
-        ref = value_of_variable(id, 0);
+        ref = value_of_variable(id, 0, 0);
         g_string_append(path, "/\n");
         assert_text(tree_of(&space, &ref), path->str);
 
         add_struct(fixture, "outer", 0);
         add_field(fixture, "m", id, 0, 0);
-        ref = value_of_variable(type_named(fixture, "outer"), 0);
+        ref = value_of_variable(type_named(fixture, "outer"), 0, 0);
         g_string_truncate(path, path->len - 2);
         g_string_append(path, "/m (cannot be shown: more than 64 composites inside each other)\n");
         assert_text(tree_of(&space, &ref), path->str);
@@ -1073,7 +1235,7 @@ static void test_recursive(Fixture *fixture, const void *data)
         int id = add_struct(fixture, "named", 0);
 
         add_field(fixture, "m", id, 0, 0);
-        ref = value_of_variable(id, 0);
+        ref = value_of_variable(id, 0, 0);
         text = tree_of(&space, &ref);
         g_assert_true(g_str_has_suffix(
                 text, "/m/m (cannot be shown: more than 64 composites inside each other)\n"));
@@ -1081,7 +1243,7 @@ static void test_recursive(Fixture *fixture, const void *data)
         id = add_struct(fixture, "folded", 0);
         add_field(fixture, "int", type_named(fixture, "int"), 0, 0);
         add_field(fixture, NULL, id, 0, 0);
-        ref = value_of_variable(id, 0);
+        ref = value_of_variable(id, 0, 0);
         g_assert_cmpuint(value_n_members(&space, &ref), ==, VALUE_MAX_DEPTH + 1);
         g_clear_pointer(&text, g_free);
         text = tree_of(&space, &ref);
@@ -1122,7 +1284,7 @@ static void test_exponential(Fixture *fixture, const void *data)
                 add_field(fixture, NULL, id, 0, 0);
                 id = twice;
         }
-        ref = value_of_variable(id, 0);
+        ref = value_of_variable(id, 0, 0);
         g_assert_true(value_is_directory(&space, &ref));
         value_foreach_member(&space, &ref, keep_last, &last);
         g_assert_cmpuint(last.n, ==, value_n_members(&space, &ref));
@@ -1140,7 +1302,7 @@ static void test_exponential(Fixture *fixture, const void *data)
                 add_field(fixture, NULL, id, 0, 0);
                 id = twice;
         }
-        ref = value_of_variable(id, 0);
+        ref = value_of_variable(id, 0, 0);
         g_assert_cmpuint(value_n_members(&space, &ref), ==, 1);
 }
 
@@ -1162,7 +1324,7 @@ static void test_stop(Fixture *fixture, const void *data)
         add_struct(fixture, "outer", 0);
         add_field(fixture, NULL, inner, 0, 0);
         add_field(fixture, "c", type_named(fixture, "char"), 0, 0);
-        ref = value_of_variable(type_named(fixture, "outer"), 0);
+        ref = value_of_variable(type_named(fixture, "outer"), 0, 0);
         value_foreach_member(&space, &ref, stop_at_once, &calls);
         g_assert_cmpint(calls, ==, 1);
 }
@@ -1190,7 +1352,7 @@ static void test_no_names(Fixture *fixture, const void *data)
 
         id = type_named(fixture, "char");
         writable(fixture, id)->name_off = 1u << 30;
-        assert_text(variable_text(fixture, "char[4]", "61626364", false), "61626364\n");
+        assert_text(variable_text(fixture, "char[4]", "61620063", false), "61620063\n");
 }
 
 /* Hundreds of megabytes of comparisons if each element looked through all enumerators. */
@@ -1213,7 +1375,7 @@ static void test_large_enum(Fixture *fixture, const void *data)
                 bytes[2 * i + 1] = 0xff;
         }
         add_array(fixture, "large[1M]", id, VALUE_MAX_ELEMENTS);
-        ref = value_of_variable(type_named(fixture, "large[1M]"), 0);
+        ref = value_of_variable(type_named(fixture, "large[1M]"), 0, 0);
         g_assert_cmpuint(value_text(&space, &ref, 0, 20, text), ==, 7u * VALUE_MAX_ELEMENTS);
         g_assert_cmpstr(text->str, ==, "E65520 E65521 E65522");
 }
@@ -1231,6 +1393,9 @@ int main(int argc, char **argv)
         ADD("floats/all-halves", test_all_halves);
         ADD("strings", test_strings);
         ADD("arrays", test_arrays);
+        ADD("flexible/arrays", test_flexible_arrays);
+        ADD("flexible/members", test_flexible);
+        ADD("flexible/size", test_size);
         ADD("unshowable", test_unshowable);
         ADD("outside", test_outside);
         ADD("struct", test_struct);
