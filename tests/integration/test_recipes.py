@@ -20,6 +20,7 @@ from conftest import SLOWNESS, eventually, is_mounted, ok, run
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
+LAYER = PROJECT / "tests/layer"
 COMMIT = "5eca1e5"
 
 
@@ -375,25 +376,22 @@ def test_installing_by_hand(tmp_path):
 
 
 class Machine:
-    """A machine as it is without bpfmetafs: mounts and processes of its own, and a layer over /usr that
-    is gone with it."""
+    """A machine as it is without bpfmetafs, whatever is installed on this one: mounts and processes of
+    its own, and a layer over /usr that is gone with it."""
 
     setup = """set -e
         [ "$(findmnt -n -o FSTYPE -M /usr)" != overlay ] || umount -l /usr
-        mount -t tmpfs tmpfs "$0"
-        mkdir "$0/upper" "$0/work"
-        mount -t overlay -o "lowerdir=/usr,upperdir=$0/upper,workdir=$0/work" overlay /usr
+        "$0" "$1"
         echo ready
         exec sleep infinity"""
 
     def __init__(self, directory):
-        (directory / "layer").mkdir()
         self.mountpoint = directory / "bpfmeta"
         self.build = directory / "build"
         self.pin = pathlib.Path(f"/sys/fs/bpf/bpfmetafs-test-{os.getpid()}-quickstart")
         self.process = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
-             self.setup, directory / "layer"], stdout=subprocess.PIPE, text=True)
+             self.setup, LAYER, directory], stdout=subprocess.PIPE, text=True)
         assert self.process.stdout.readline() == "ready\n"
         pid = self.process.pid
         children = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
@@ -415,6 +413,20 @@ class Machine:
         self.process.kill()
         self.process.communicate()
         self.pin.unlink(missing_ok=True)
+
+
+def test_what_is_installed_does_not_get_into_the_way(tmp_path):
+    """An older bpfmetafs in /usr/local would be the first that is found."""
+    tree = tmp_path / "usr"
+    for name in ("local/sbin/bpfmetafs", "sbin/mount.bpfmetafs", "local/include/bpfmeta.h",
+                 "local/share/doc/bpfmetafs/fstab.example", "share/man/man1/bpfmeta-check.1",
+                 "sbin/mount.other"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).touch()
+    seen = ok("unshare", "--mount", "--propagation", "private", "sh", "-ec",
+              '"$0" "$1" "$2"; find "$2" -type f', LAYER, tmp_path, tree)
+    assert seen.split() == [str(tree / "sbin/mount.other")]
+    assert (tree / "local/sbin/bpfmetafs").exists()
 
 
 @pytest.fixture
