@@ -184,9 +184,12 @@ def what_costs_most(host, lines):
     assert len(lines) <= 5
     costs = [int(line.split()[0]) for line in lines]
     assert costs == sorted(costs, reverse=True)
-    (mine,) = [line for line in lines if line.endswith(f": {path(host, host.program)}")]
-    assert int(mine.split()[0]) > 0
-    assert int(mine.split()[3]) >= 100000
+    info = host.root / str(host.program) / "info"
+    cost, runs = int((info / "run_time_ns").read_text()), int((info / "run_cnt").read_text())
+    assert cost > 0 and runs >= 100000
+    mine = f"{cost} ns in {runs} runs: {path(host, host.program)}"
+    # On a machine in use others may cost more.
+    assert mine in lines or (len(costs) == 5 and costs[-1] >= cost)
 
 
 def how_much_memory(host, lines):
@@ -261,6 +264,7 @@ EXPECTED = {
 APART = {"Tell when a program is unloaded", "Watch programs come and go", "Install and mount"}
 
 
+@pytest.mark.files
 def test_every_recipe_is_tested():
     assert set(RECIPES) == EXPECTED.keys() | APART
     assert len(RECIPES) == len(blocks("sh"))
@@ -353,6 +357,7 @@ def test_the_screen_is_what_one_sees(host, hand):
 
 # What the README tells a newcomer to do.
 
+@pytest.mark.files
 def test_console_commands_exist():
     told = [(heading, command) for heading, code in blocks("console")
             for command, _ in commands(code) if heading != "A look around"]
@@ -415,6 +420,7 @@ class Machine:
         self.pin.unlink(missing_ok=True)
 
 
+@pytest.mark.files
 def test_what_is_installed_does_not_get_into_the_way(tmp_path):
     """An older bpfmetafs in /usr/local would be the first that is found."""
     tree = tmp_path / "usr"
