@@ -5,6 +5,7 @@ when it has ended, all of it at once."""
 import dataclasses
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -29,7 +30,7 @@ BUILDS = {
 FUZZ_TARGETS = ["object", "options", "value"]
 
 # Seconds of storms against the plain build, against each of the others, and of each fuzz target.
-USUAL = 60, 30, 60
+USUAL = 60, 30, 30
 LONG = 600, 600, 600
 
 SANITIZERS = {
@@ -37,6 +38,11 @@ SANITIZERS = {
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     "TSAN_OPTIONS": "halt_on_error=0:exitcode=66",
 }
+# What says nothing of another build: figures and bounds of memory, for it is many times larger; and
+# what is about the header, its compilers, the project's files and its other builds.
+NOT_OF_A_BUILD = [*(f"--ignore=test_{name}.py" for name in ("bench", "bounds", "examples", "header")),
+                  "-m", "not files", *(f"--deselect=test_recipes.py::test_{name}"
+                                       for name in ("quickstart", "installing_by_hand"))]
 # pytest's exit status if what it was told to select is in another part.
 NOTHING_SELECTED = 5
 # How long a part may take to end when it is told to.
@@ -201,25 +207,26 @@ class Suite:
 
     def integration_parts(self, tested):
         units = tuple(f"{name}: unit tests" for name in tested)
+        storms = ["test_soak.py::test_the_tree_survives_storms"]
         # (build, what, which tests, for how long the soak takes, kind). One soak is enough for a kernel.
         wanted = [
             ("plain", "soak", ["test_soak.py"], self.soak, "soak"),
             ("plain", "integration tests", [], self.soak, None),
-            # Figures and bounds of memory say nothing about a build that is many times larger.
-            ("sanitized", "integration tests", ["--ignore=test_bench.py", "--ignore=test_bounds.py"],
-             self.other_soak, None),
+            ("sanitized", "integration tests", NOT_OF_A_BUILD, self.other_soak, None),
             # That the soak sees what is wrong was for the plain build.
-            ("sanitized", "soak", ["test_soak.py::test_the_tree_survives_storms"], self.other_soak, "soak"),
-            ("threads", "soak", ["test_soak.py::test_the_tree_survives_storms"], self.other_soak, "soak"),
-            ("threads", "tree", ["test_tree.py"], self.other_soak, None),
+            ("sanitized", "soak", storms, self.other_soak, "soak"),
+            ("threads", "soak", storms, self.other_soak, "soak"),
+            # Without events there is one thread.
+            ("threads", "tree", ["test_tree.py", "-k", "not noevents"], self.other_soak, None),
         ]
         parts = [Part(f"{build}: {what}", self.integration(build, what, words, seconds), after=units,
                       needs=f"{build}: build", kind=kind)
                  for build, what, words, seconds, kind in wanted if build in tested]
         # Last: who reads all of the tree has more to read as long as the crowd is there.
-        what = "integration tests in a crowd"
-        return [*parts, Part(f"plain: {what}", self.integration("plain", what, ["test_crowd.py"], self.soak),
-                             after=tuple(part.name for part in parts), needs="plain: build")]
+        crowd = self.integration("plain", "crowd", ["test_crowd.py"], self.soak)
+        parts.append(Part("plain: integration tests in a crowd", crowd, needs="plain: build",
+                          after=tuple(part.name for part in parts)))
+        return parts
 
     def builder(self, name):
         compiler, options = BUILDS[name]
@@ -248,9 +255,8 @@ class Suite:
     def integration(self, build, what, words, seconds):
         """Installs the build over /usr where only these tests see it."""
         place = TESTS / "integration"
-        chosen = [word.replace("--ignore=", f"--ignore={place}/") if word.startswith("-")
-                  else f"{place}/{word}" for word in words]
-        if not any(not word.startswith("-") for word in words):
+        chosen = [re.sub("^(--ignore=|)(?=test_)", rf"\1{place}/", word) for word in words]
+        if not words or words[0].startswith("-"):
             chosen += [place, f"--ignore={place}/test_soak.py", f"--ignore={place}/test_crowd.py"]
 
         def run(part):
@@ -260,7 +266,7 @@ class Suite:
             status = self.runner.call(
                 part, "unshare", "--mount", "--propagation", "private", TESTS / "in-namespace",
                 self.work / build, scratch, "/usr/bin/python3", "-B", "-m", "pytest",
-                "-p", "no:cacheprovider", "-q", "-ra", f"--basetemp={scratch}/tmp",
+                "-p", "no:cacheprovider", "-q", "-ra", f"--rootdir={place}", f"--basetemp={scratch}/tmp",
                 f"--junit-xml={result}", *chosen, *self.arguments,
                 BPFMETAFS_TEST_SOAK_SECONDS=str(seconds), **SANITIZERS)
             self.judge(part, result, 0 if status == NOTHING_SELECTED else status)

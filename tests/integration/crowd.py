@@ -193,7 +193,7 @@ class Crowd:
                 self.said["broken"].append(bpf.object_id(prog))
 
     def load_late(self):
-        """The program keeps them. Each is of the smallest kind, and they are told apart by their values."""
+        """The program keeps them. They are told apart by their values."""
         prog = self.keep(bpf.prog_load(name=b"crowd"))
         for i in range(LATE_MAPS):
             self.describe(prog, [("bpf_metadata_late", str(i))])

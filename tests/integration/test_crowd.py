@@ -13,8 +13,8 @@ import bpf
 from conftest import SLOWNESS, ok, run
 
 HERE = pathlib.Path(__file__).resolve().parent
-# What compares the tree with the kernel, or reads all of it. To read all of it takes long without events, and
-# to copy it takes long anyway; what is about single programs of its own is the same with the crowd.
+# What compares the tree with the kernel, or reads all of it. To read all of it takes long without events,
+# and to copy it takes long anyway; what is about single programs of its own is the same with the crowd.
 PARTS = {
     "tree": ["test_tree.py", "-k", "not noevents and not walk and not cp and not rsync"],
     "tree without events": ["test_tree.py", "-k", "noevents and (bpftool or listing or there or "

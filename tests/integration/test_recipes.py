@@ -170,14 +170,15 @@ def which_share_a_map(host, lines):
 
 
 def which_were_built_from(host, lines):
-    assert sorted(lines) == sorted(f"{path(host, number)}/build_commit"
-                                   for number in (host.program, host.second))
+    assert {f"{path(host, host.program)}/build_commit",
+            f"{path(host, host.second)}/build_commit"} <= set(lines)
+    assert all(re.fullmatch(f"{host.root}/[0-9]+/build_commit", line) for line in lines)
 
 
 def which_is_loaded_twice(host, lines):
     tags = dict(reversed(line.split()) for line in lines)
     assert int(tags[(host.root / str(host.plain) / "info/tag").read_text().strip()]) >= 2
-    assert (host.root / str(host.program) / "info/tag").read_text().strip() not in tags
+    assert (host.root / str(host.single) / "info/tag").read_text().strip() not in tags
 
 
 def what_costs_most(host, lines):
@@ -284,6 +285,10 @@ def prepare(title, host, load, fds):
         run_often(host, fds)
     elif title == "Which program is loaded more than once?":
         load("plain")
+        # One that nobody else can have loaded.
+        returns = struct.pack("<BBhi", 0xB7, 0, 0, os.getpid())
+        fds.append(bpf.prog_load(returns + bpf.RETURN_0[8:]))
+        host.single = bpf.object_id(fds[-1])
     elif title == "What has changed since a snapshot?":
         run("cp", "-a", f"{host.root}/.", host.tmp / "incident", timeout=600)
         host.new = load("plain").id

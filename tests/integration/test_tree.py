@@ -260,16 +260,18 @@ def test_times_stay_what_they_are(tree, hand):
 
 
 def test_owner_is_who_loaded_it(tree, fds):
-    os.setresuid(12345, 0, 0)
+    # Of nobody else's programs.
+    uid = 1000000 + os.getpid()
+    os.setresuid(uid, 0, 0)
     try:
         fds.append(bpf.prog_load())
     finally:
         os.setresuid(0, 0, 0)
     directory = tree / str(bpf.object_id(fds[-1]))
-    assert (directory / "info" / "uid").read_text() == "12345\n"
+    assert (directory / "info" / "uid").read_text() == f"{uid}\n"
     for path in [directory, *walk(directory)]:
-        assert (path.lstat().st_uid, path.lstat().st_gid) == (12345, 0), path
-    found = ok("find", tree, "-maxdepth", "1", "-uid", "12345").split()
+        assert (path.lstat().st_uid, path.lstat().st_gid) == (uid, 0), path
+    found = ok("find", tree, "-maxdepth", "1", "-uid", uid).split()
     assert found == [str(directory)]
 
 
@@ -697,7 +699,8 @@ def test_nothing_is_kept_alive(tree, hand, fds):
 
 
 def test_prog_arrays_are_not_kept_alive(tree, hand):
-    """The kernel loses a reference when one that only programs hold is opened and closed too fast."""
+    """The kernel loses a reference when one that only programs hold is opened and closed too fast. Others
+    who look at all maps may do that to a few of them; a daemon that does it loses all."""
     numbers = []
     for _ in range(20):
         fd, number = hand()
@@ -712,7 +715,7 @@ def test_prog_arrays_are_not_kept_alive(tree, hand):
                 ok("ls", "-lR", f"{path}/")
                 assert read_info(path / "info")["type"] == "prog_array\n"
         os.close(fd)
-    eventually(lambda: not set(numbers) & set(bpf.map_ids()), 5)
+    eventually(lambda: len(set(numbers) & set(bpf.map_ids())) <= len(numbers) // 4, 5)
 
 
 def test_nothing_is_kept_alive_while_it_is_read(tree, hand):

@@ -11,7 +11,7 @@ import bpf
 # What tools say of a file that is not there any more, or not whole: tar pads what it can't read on.
 # The newest kernels say EIO if a page of a file could not be read, whatever the daemon says.
 SAID = re.compile(r"No such file or directory|File removed before we read it|Input/output error"
-                  r"|File shrank by \d+ bytes?; padding with zeros|file has vanished: ")
+                  r"|File shrank by \d+ bytes?; padding with zeros|(?:file|directory) has vanished: ")
 # Of which file: a path in the tree, in which the tool was started.
 PATH = re.compile(r"(?:\./|['\"]|^\w+: )((?:[0-9]|maps)[^:'\"]*)")
 # What tar and rsync say last, after their reasons.
