@@ -5,6 +5,7 @@ into which the project is installed; nothing that it mounts or pins outlives it.
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -19,6 +20,10 @@ BPFFS = pathlib.Path("/sys/fs/bpf")
 
 # For there, a directory of objects that were compiled before.
 OBJECTS = os.environ.get("BPFMETAFS_TEST_OBJECTS")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "files: about the project's files; no kernel is asked")
 
 
 def run(*argv, **options):
@@ -44,7 +49,9 @@ def eventually(condition, seconds=20):
 
 
 def is_mounted(path):
-    return any(line.split()[4] == str(path)
+    # The kernel writes blanks in octal.
+    wanted = re.sub(r"[ \t\n\\]", lambda match: f"\\{ord(match[0]):03o}", str(path))
+    return any(line.split()[4] == wanted
                for line in open("/proc/self/mountinfo", encoding="utf-8"))
 
 

@@ -11,7 +11,11 @@ import time
 
 import pytest
 
-from conftest import SLOWNESS, ok, run
+from conftest import SLOWNESS, eventually, ok, run
+
+# What the kernel has cached it may forget at any time, the more so on a machine in use. Whoever then
+# waits for the daemon that is stopped tries again, so often.
+TRIES = 5
 
 
 @contextlib.contextmanager
@@ -25,7 +29,21 @@ def stopped(daemon):
 
 def read_all(paths):
     """The texts of files, by another process, which can be waited for in vain."""
-    return ok("grep", "-H", "", *paths, timeout=20)
+    return ok("grep", "-H", "", *paths, timeout=10)
+
+
+def read_without(serving, paths, attributes):
+    """Reads the files, then again while the daemon is stopped. False if that was in vain."""
+    before = read_all(paths)
+    with stopped(serving):
+        try:
+            again = read_all(paths)
+            shown = ok("stat", "-c", "%i %s", *paths, timeout=10).split()
+        except subprocess.TimeoutExpired:
+            return False
+    assert again == before
+    assert shown == [str(number) for one in attributes for number in (one.st_ino, one.st_size)]
+    return True
 
 
 @pytest.mark.parametrize("where", ["{program}", "{program}/info", "{program}/maps/{map}/info",
@@ -42,12 +60,8 @@ def test_what_was_read_needs_no_daemon(daemon, mountpoint, program, where):
     changing = {"run_time_ns", "run_cnt", "recursion_misses", "map_ids"}
     paths = [path for path in directory.iterdir() if path.is_file() and path.name not in changing]
     assert paths
-    before = read_all(paths)
     attributes = [path.stat() for path in paths]
-    with stopped(serving):
-        assert read_all(paths) == before
-        shown = ok("stat", "-c", "%i %s", *paths, timeout=20).split()
-    assert shown == [str(number) for one in attributes for number in (one.st_ino, one.st_size)]
+    assert any(read_without(serving, paths, attributes) for _ in range(TRIES))
 
 
 def test_without_events_the_daemon_is_asked_each_time(daemon, mountpoint, program):
@@ -70,8 +84,10 @@ def test_an_idle_daemon_sleeps(daemon, mountpoint, program):
     def switches():
         return re.findall(r"ctxt_switches:\s+(\d+)", status.read_text())
 
-    time.sleep(0.1 * SLOWNESS)
-    before = switches()
-    time.sleep(0.5)
-    assert switches() == before
-    assert "S (sleeping)" in status.read_text()
+    def sleeps():
+        before = switches()
+        time.sleep(0.5)
+        return switches() == before and "S (sleeping)" in status.read_text()
+
+    # What the kernel tells it to forget, at a moment of its own choice, wakes it once.
+    eventually(sleeps)

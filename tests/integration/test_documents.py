@@ -64,10 +64,10 @@ def shape_of(parts, linked):
     return "/".join(["131/maps/30", *parts[3:4]]) + "/"
 
 
-def check_shapes(root, programs):
-    """Every kind of path below these programs and the root's maps is in the page. Returns which."""
-    seen = set()
-    for top in [*programs, root / "maps"]:
+def check_shapes(root, programs, maps):
+    """Every kind of path below these programs and maps is in the page. Returns which."""
+    seen = {shape_of(path.relative_to(root).parts, False) for path in (root / "maps", *programs)}
+    for top in [*programs, *maps]:
         for where, directories, names in os.walk(top):
             for name in [".", *directories, *names]:
                 path = pathlib.Path(where, name)
@@ -85,7 +85,8 @@ def test_the_page_names_what_a_mounted_tree_has(tree, program, load):
     for number in program.map_ids:
         assert files_below(tree / "maps" / str(number) / "info") <= MAP_INFO
         assert files_below(programs[0] / "maps" / str(number) / "info") <= MAP_INFO
-    assert check_shapes(tree, programs) == SHAPES
+    maps = [tree / "maps" / str(number) for number in program.map_ids]
+    assert check_shapes(tree, programs, maps) == SHAPES
     # What every program has is there, and the page is not about another tree.
     assert {"id", "type", "name", "tag", "loaded_at", "uid", "run_cnt", "map_ids"} <= \
         files_below(programs[0] / "info")
@@ -102,7 +103,7 @@ def test_the_page_names_what_an_object_tree_has(daemon, mountpoint, compiled, na
         assert files_below(directory / "info") <= OBJECT_PROG_INFO
     for directory in (mountpoint / "maps").iterdir():
         assert files_below(directory / "info") <= OBJECT_MAP_INFO
-    assert check_shapes(mountpoint, programs) <= SHAPES
+    assert check_shapes(mountpoint, programs, (mountpoint / "maps").iterdir()) <= SHAPES
 
 
 def keys(name):
@@ -111,11 +112,13 @@ def keys(name):
     return set(re.findall(r'\b(?:info_builder_add|add_\w+)\(builder,\s*"([\w/]+)"', text))
 
 
+@pytest.mark.files
 def test_the_page_names_every_key_and_no_other():
     assert keys("kernel.c") == PROG_INFO | MAP_INFO
     assert keys("object.c") == OBJECT_PROG_INFO | OBJECT_MAP_INFO
 
 
+@pytest.mark.files
 def test_the_page_has_the_limits():
     """Each named constant that the page tells is what the code says."""
     text = (MAN / "bpfmetafs.5").read_text()
@@ -142,6 +145,7 @@ def test_the_page_has_the_limits():
 OPTIONS = sections("bpfmetafs.8")
 
 
+@pytest.mark.files
 def test_every_option_is_in_the_page():
     _, told = ok("bpfmetafs", "-h").split("Mount options:\n")
     told = re.findall(r"^  -o (\w+)(=\w+)? ", told, re.M)
@@ -151,6 +155,7 @@ def test_every_option_is_in_the_page():
         [(name, bool(value)) for name, value in told]
 
 
+@pytest.mark.files
 def test_every_flag_is_in_the_page():
     told = set(re.findall(r"^  -([a-zA-Z]) ", ok("bpfmetafs", "-h"), re.M))
     assert told == {word[0] for word in items(OPTIONS["DESCRIPTION"], "Fl")}
@@ -171,11 +176,13 @@ def test_exit_statuses_are_those_of_the_page(mountpoint, arguments, status):
 
 # All pages.
 
+@pytest.mark.files
 def test_there_are_pages():
     assert [page.name for page in PAGES] == ["bpfmeta-cflags.1", "bpfmeta-check.1", "bpfmeta.h.3",
                                              "bpfmetafs.5", "bpfmetafs.8", "mount.bpfmetafs.8"]
 
 
+@pytest.mark.files
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_page_is_well_formed(page):
     # Whether other manuals are installed here is not the page's fault.
@@ -184,6 +191,7 @@ def test_page_is_well_formed(page):
     assert complaints == []
 
 
+@pytest.mark.files
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_page_refers_to_pages_that_there_are(page):
     ours = {tuple(other.name.rsplit(".", 1)) for other in PAGES}
@@ -192,6 +200,7 @@ def test_page_refers_to_pages_that_there_are(page):
             assert (name, section) in ours
 
 
+@pytest.mark.files
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_page_is_installed(page):
     installed = pathlib.Path(f"/usr/share/man/man{page.suffix[1:]}", page.name)
@@ -225,6 +234,7 @@ def relative(path):
     return str(path.relative_to(PROJECT))
 
 
+@pytest.mark.files
 @pytest.mark.parametrize("path", sources(), ids=relative)
 def test_source_file(path):
     text = path.read_text(encoding="utf-8")
@@ -239,6 +249,7 @@ def test_source_file(path):
     assert [line for line in lines if line != line.rstrip()] == []
 
 
+@pytest.mark.files
 def test_the_licence_names_what_has_another():
     text = (PROJECT / "LICENSE").read_text()
     for name in (*DUAL, "examples/"):
@@ -252,6 +263,7 @@ def scripts():
     return [path for path in sources() if path.read_bytes().startswith(b"#!/bin/sh")]
 
 
+@pytest.mark.files
 @pytest.mark.parametrize("path", scripts(), ids=relative)
 def test_script_is_clean(path):
     done = run("shellcheck", "--severity=warning", path)
@@ -259,6 +271,7 @@ def test_script_is_clean(path):
     assert os.access(path, os.X_OK)
 
 
+@pytest.mark.files
 @pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md"])
 def test_document_names_files_that_there_are(document):
     text = (PROJECT / document).read_text()
@@ -268,6 +281,7 @@ def test_document_names_files_that_there_are(document):
         assert (PROJECT / name).exists(), name
 
 
+@pytest.mark.files
 def test_architecture_names_every_module():
     text = (PROJECT / "ARCHITECTURE.md").read_text()
     modules = {path.stem for path in (PROJECT / "fs").glob("*.c")}

@@ -2,7 +2,7 @@
 """Programs of the kinds that not every kernel has: kprobes, fentry, LSM hooks, iterators and so on.
 Whether this one has a kind is found out by loading the smallest program of it."""
 
-import ctypes
+import fcntl
 import json
 import os
 import struct
@@ -10,11 +10,11 @@ import struct
 import pytest
 
 import bpf
+from bpf import BTF_FUNC, BTF_STRUCT, BTF_TYPEDEF
 from conftest import ok, run
 
 KPROBE, TRACEPOINT, RAW_TRACEPOINT, TRACING, STRUCT_OPS, LSM, SYSCALL = 2, 5, 17, 26, 27, 29, 31
 TRACE_RAW_TP, TRACE_FENTRY, TRACE_FEXIT, LSM_MAC, TRACE_ITER = 23, 24, 25, 27, 28
-BTF_STRUCT, BTF_TYPEDEF, BTF_FUNC = 4, 8, 12
 F_SLEEPABLE = 1 << 4
 
 # name: (program type, attach type, what it is attached to as kind and name of a type of the kernel,
@@ -39,30 +39,15 @@ ATTACH_BTF_OBJ_ID, ATTACH_BTF_ID = 220, 224
 @pytest.fixture(scope="module")
 def kernel_type():
     """Looks up a type of the kernel's BTF by kind and name; returns its id, or None."""
-    library = ctypes.CDLL("libbpf.so.1", use_errno=True)
-    library.btf__load_vmlinux_btf.restype = ctypes.c_void_p
-    library.btf__find_by_name_kind.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint32]
-    library.btf__free.argtypes = [ctypes.c_void_p]
-    btf = library.btf__load_vmlinux_btf()
-
-    def find(kind, name):
-        found = library.btf__find_by_name_kind(btf, name, kind) if btf else -1
-        return found if found > 0 else None
-
-    yield find
-    library.btf__free(btf)
+    types = bpf.KernelTypes()
+    yield types.find
+    types.free()
 
 
 def load_smallest(kind, attach_type, attach_id):
     """Loads a program of two instructions, and lets it go. Raises OSError if the kernel refuses it."""
-    insns, keep_insns = bpf.pointer(bpf.RETURN_0)
-    licence, keep_licence = bpf.pointer(b"GPL\0")
-    flags = F_SLEEPABLE if kind == SYSCALL else 0
-    # Up to attach_btf_id, the last of them.
-    attr = struct.pack("<IIQQIIQII16sIIIIQIIQII", kind, len(bpf.RETURN_0) // 8, insns, licence, 0, 0,
-                       0, 0, flags, b"", 0, attach_type, 0, 0, 0, 0, 0, 0, 0, attach_id or 0)
-    fd, _ = bpf.call(bpf.PROG_LOAD, attr)
-    os.close(fd)
+    os.close(bpf.prog_load(kind=kind, attach_type=attach_type, attach_btf_id=attach_id or 0,
+                           flags=F_SLEEPABLE if kind == SYSCALL else 0))
 
 
 def probe(name, kernel_type):
@@ -123,14 +108,18 @@ def prog_info(pin):
 def registered(compiled, kernel_type):
     """The map of a congestion control that the kernel has taken, and that nobody uses."""
     probe("struct_ops", kernel_type)
-    # bpftool tells of its success on stderr.
-    registering = run("bpftool", "struct_ops", "register", compiled("features-struct_ops"))
-    assert registering.returncode == 0, registering.stderr
-    try:
-        (shown,) = json.loads(ok("bpftool", "-j", "struct_ops", "show", "name", "at_struct_ops"))
-        yield shown["id"]
-    finally:
-        assert run("bpftool", "struct_ops", "unregister", "name", "at_struct_ops").returncode == 0
+    # Of a name there is one in the kernel, and other tests may run beside these.
+    with open("/sys/kernel/btf/vmlinux", "rb") as of_the_kernel:
+        fcntl.flock(of_the_kernel, fcntl.LOCK_EX)
+        # bpftool tells of its success on stderr.
+        registering = run("bpftool", "struct_ops", "register", compiled("features-struct_ops"))
+        assert registering.returncode == 0, registering.stderr
+        try:
+            (shown,) = json.loads(ok("bpftool", "-j", "struct_ops", "show", "name", "at_struct_ops"))
+            yield shown["id"]
+        finally:
+            assert run("bpftool", "struct_ops", "unregister", "name",
+                       "at_struct_ops").returncode == 0
 
 
 def test_struct_ops_map(tree, registered):

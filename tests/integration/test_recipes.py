@@ -20,6 +20,7 @@ from conftest import SLOWNESS, eventually, is_mounted, ok, run
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
+LAYER = PROJECT / "tests/layer"
 COMMIT = "5eca1e5"
 
 
@@ -169,23 +170,27 @@ def which_share_a_map(host, lines):
 
 
 def which_were_built_from(host, lines):
-    assert sorted(lines) == sorted(f"{path(host, number)}/build_commit"
-                                   for number in (host.program, host.second))
+    assert {f"{path(host, host.program)}/build_commit",
+            f"{path(host, host.second)}/build_commit"} <= set(lines)
+    assert all(re.fullmatch(f"{host.root}/[0-9]+/build_commit", line) for line in lines)
 
 
 def which_is_loaded_twice(host, lines):
     tags = dict(reversed(line.split()) for line in lines)
     assert int(tags[(host.root / str(host.plain) / "info/tag").read_text().strip()]) >= 2
-    assert (host.root / str(host.program) / "info/tag").read_text().strip() not in tags
+    assert (host.root / str(host.single) / "info/tag").read_text().strip() not in tags
 
 
 def what_costs_most(host, lines):
     assert len(lines) <= 5
     costs = [int(line.split()[0]) for line in lines]
     assert costs == sorted(costs, reverse=True)
-    (mine,) = [line for line in lines if line.endswith(f": {path(host, host.program)}")]
-    assert int(mine.split()[0]) > 0
-    assert int(mine.split()[3]) >= 100000
+    info = host.root / str(host.program) / "info"
+    cost, runs = int((info / "run_time_ns").read_text()), int((info / "run_cnt").read_text())
+    assert cost > 0 and runs >= 100000
+    mine = f"{cost} ns in {runs} runs: {path(host, host.program)}"
+    # On a machine in use others may cost more.
+    assert mine in lines or (len(costs) == 5 and costs[-1] >= cost)
 
 
 def how_much_memory(host, lines):
@@ -260,6 +265,7 @@ EXPECTED = {
 APART = {"Tell when a program is unloaded", "Watch programs come and go", "Install and mount"}
 
 
+@pytest.mark.files
 def test_every_recipe_is_tested():
     assert set(RECIPES) == EXPECTED.keys() | APART
     assert len(RECIPES) == len(blocks("sh"))
@@ -279,6 +285,10 @@ def prepare(title, host, load, fds):
         run_often(host, fds)
     elif title == "Which program is loaded more than once?":
         load("plain")
+        # One that nobody else can have loaded.
+        returns = struct.pack("<BBhi", 0xB7, 0, 0, os.getpid())
+        fds.append(bpf.prog_load(returns + bpf.RETURN_0[8:]))
+        host.single = bpf.object_id(fds[-1])
     elif title == "What has changed since a snapshot?":
         run("cp", "-a", f"{host.root}/.", host.tmp / "incident", timeout=600)
         host.new = load("plain").id
@@ -352,6 +362,7 @@ def test_the_screen_is_what_one_sees(host, hand):
 
 # What the README tells a newcomer to do.
 
+@pytest.mark.files
 def test_console_commands_exist():
     told = [(heading, command) for heading, code in blocks("console")
             for command, _ in commands(code) if heading != "A look around"]
@@ -375,25 +386,22 @@ def test_installing_by_hand(tmp_path):
 
 
 class Machine:
-    """A machine as it is without bpfmetafs: mounts and processes of its own, and a layer over /usr that
-    is gone with it."""
+    """A machine as it is without bpfmetafs, whatever is installed on this one: mounts and processes of
+    its own, and a layer over /usr that is gone with it."""
 
     setup = """set -e
         [ "$(findmnt -n -o FSTYPE -M /usr)" != overlay ] || umount -l /usr
-        mount -t tmpfs tmpfs "$0"
-        mkdir "$0/upper" "$0/work"
-        mount -t overlay -o "lowerdir=/usr,upperdir=$0/upper,workdir=$0/work" overlay /usr
+        "$0" "$1"
         echo ready
         exec sleep infinity"""
 
     def __init__(self, directory):
-        (directory / "layer").mkdir()
         self.mountpoint = directory / "bpfmeta"
         self.build = directory / "build"
         self.pin = pathlib.Path(f"/sys/fs/bpf/bpfmetafs-test-{os.getpid()}-quickstart")
         self.process = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
-             self.setup, directory / "layer"], stdout=subprocess.PIPE, text=True)
+             self.setup, LAYER, directory], stdout=subprocess.PIPE, text=True)
         assert self.process.stdout.readline() == "ready\n"
         pid = self.process.pid
         children = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
@@ -415,6 +423,21 @@ class Machine:
         self.process.kill()
         self.process.communicate()
         self.pin.unlink(missing_ok=True)
+
+
+@pytest.mark.files
+def test_what_is_installed_does_not_get_into_the_way(tmp_path):
+    """An older bpfmetafs in /usr/local would be the first that is found."""
+    tree = tmp_path / "usr"
+    for name in ("local/sbin/bpfmetafs", "sbin/mount.bpfmetafs", "local/include/bpfmeta.h",
+                 "local/share/doc/bpfmetafs/fstab.example", "share/man/man1/bpfmeta-check.1",
+                 "sbin/mount.other"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).touch()
+    seen = ok("unshare", "--mount", "--propagation", "private", "sh", "-ec",
+              '"$0" "$1" "$2"; find "$2" -type f', LAYER, tmp_path, tree)
+    assert seen.split() == [str(tree / "sbin/mount.other")]
+    assert (tree / "local/sbin/bpfmetafs").exists()
 
 
 @pytest.fixture

@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Who loads, binds and unloads, and knows what has to be in the tree and what must not."""
 
+import contextlib
 import os
+import pathlib
 import random
+import re
 import shutil
 import subprocess
 import time
 
 import bpf
-from programs import Program, exists
+from programs import Program
 from roles import Role, Shared, Undisturbed
+from vanished import exists
 
 # Between two looks, a millisecond apart, lies no more time for who is not kept from running.
 TICK = 0.01 * bpf.SLOWNESS
-HOPELESS = 10
+HOPELESS = 5
 
 
 class Stopwatch:
@@ -21,20 +25,34 @@ class Stopwatch:
     daemon was stopped: whoever stops the daemon may stop it while it has a program open."""
 
     def __init__(self, shared):
-        self.shared, self.seconds, self.last = shared, 0, time.monotonic()
+        self.shared, self.seconds, self.kept, self.last = shared, 0, 0, time.monotonic()
 
-    def until(self, condition, limit):
-        """Whether it comes true within so many seconds."""
+    def until(self, condition, limit, program):
+        """Whether it comes true within so many seconds. Kept becomes for how many of them the daemon had
+        the program open: others look at programs, too."""
         while True:
             running = Undisturbed(self.shared, Shared.STOPPED)
             if condition():
                 return True
+            is_kept = holds(self.shared.get(Shared.DAEMON), program)
             time.sleep(0.001)
             now = time.monotonic()
-            self.seconds += min(now - self.last, TICK) if running else 0
+            passed = min(now - self.last, TICK) if running else 0
+            self.seconds += passed
+            self.kept += passed if is_kept else 0
             self.last = now
             if self.seconds > limit:
                 return False
+
+
+def holds(process, program):
+    """Whether the process has a descriptor of the program."""
+    for path in pathlib.Path(f"/proc/{process}/fdinfo").glob("*"):
+        # It may be closed, and the process ended, meanwhile.
+        with contextlib.suppress(OSError):
+            if re.search(rf"^prog_id:\s+{program}$", path.read_text(), re.MULTILINE):
+                return True
+    return False
 
 
 class Loader(Role):
@@ -117,11 +135,12 @@ class Loader(Role):
         program.close()
         stopwatch = Stopwatch(self.shared)
         for where, is_there in (("loaded", self.is_loaded), ("shown", self.is_shown)):
-            if not stopwatch.until(lambda: not is_there(program), self.patience):
+            if not stopwatch.until(lambda: not is_there(program), self.patience, program.id):
                 self.complain(f"{program.id} is still {where}, long after it was unloaded")
                 self.patience = 0
                 return
             self.samples[where].append(stopwatch.seconds)
+        self.samples["kept"].append(stopwatch.kept)
         self.counts["unloaded"] += 1
 
     def is_loaded(self, program):

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the soak loads, and what is still there of it."""
+"""What the soak loads."""
 
 import os
-import re
-import struct
 
 import bpf
 
@@ -54,24 +52,3 @@ class Program:
     def close(self):
         os.close(self.map)
         os.close(self.fd)
-
-
-def exists(command, number):
-    """Whether the kernel has the program or map: command is bpf.PROG_GET_NEXT_ID or
-    bpf.MAP_GET_NEXT_ID. Does not open it: a descriptor would keep it."""
-    try:
-        following = bpf.call(command, struct.pack("<III", number - 1, 0, 0))[1]
-    except FileNotFoundError:
-        return False
-    return struct.unpack_from("<I", following, 4)[0] == number
-
-
-def has_gone(path):
-    """Whether a path in the tree, relative to it, is of a program or map that has gone."""
-    parts = path.split("/")
-    programs = parts[:1] + [b for a, b in zip(parts, parts[1:]) if a == "progs"]
-    maps = [b for a, b in zip(parts, parts[1:]) if a == "maps"]
-    return any(re.fullmatch("[0-9]+", number) and not exists(command, int(number))
-               for command, numbers in ((bpf.PROG_GET_NEXT_ID, programs),
-                                        (bpf.MAP_GET_NEXT_ID, maps))
-               for number in numbers)

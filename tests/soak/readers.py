@@ -16,6 +16,7 @@ import time
 
 from programs import PREFIX
 from roles import LOOKS, PAUSE, Role, Shared
+from vanished import unexplained
 
 PR_SET_PDEATHSIG = 1
 
@@ -141,10 +142,6 @@ class Tools(Role):
         "ls": ("ls", "-lR", "."),
         "du": ("du", "-s", "."),
     }
-    VANISHED = re.compile(r"No such file or directory|File removed before we read it|Input/output error")
-    PATH = re.compile(r"(?:\./|'|^ls: )((?:[0-9]|maps)[^:']*)")
-    # What tar says last, after its reasons.
-    SUMMARY = "tar: Exiting with failure status due to previous errors"
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
@@ -169,12 +166,10 @@ class Tools(Role):
         if up and status == -signal.SIGKILL:
             lines.pop()  # cut off
         for line in lines if up else ():
-            if line and line != self.SUMMARY and not self.is_explained(line) and up:
+            # Where one fault is, there are many of the same kind; each is waited for.
+            if unexplained(line) and up:
                 self.complain(line)
-
-    def is_explained(self, line):
-        path = self.PATH.search(line)
-        return path and self.VANISHED.search(line) and self.may_be_missing(path[1])
+                break
 
     def run(self, command, out, said):
         """Returns how it ended: by itself, or killed half-way, or at the soak's end."""

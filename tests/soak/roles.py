@@ -12,12 +12,14 @@ import struct
 import time
 import traceback
 
-from programs import has_gone
+from vanished import is_going
 
 # What has to come true, but in no particular time, is looked at so often before it is a fault, with
 # the given pause between. Looks and not seconds: a machine that is slow or stopped looks less often.
 LOOKS = 6000
 PAUSE = 0.01
+# The same for what may be on its way out.
+MANY_LOOKS, SOME_LOOKS = 100, 10
 
 
 class Failure(Exception):
@@ -47,6 +49,7 @@ class Shared:
 
     STOP, DOWN, STOPPED = range(3)
     LEAVING = range(3, 5)  # for each loader, the program that it unloads next
+    DAEMON = 5  # its process
 
     def __init__(self):
         self.memory = mmap.mmap(-1, mmap.PAGESIZE)
@@ -92,6 +95,7 @@ class Role:
         self.counts = collections.Counter()
         self.samples = collections.defaultdict(list)
         self.process = None
+        self.looks = MANY_LOOKS
 
     def start(self):
         self.process = os.fork()
@@ -129,11 +133,12 @@ class Role:
         return Undisturbed(self.shared, Shared.DOWN)
 
     def may_be_missing(self, path):
-        """Whether what the path is of has gone, or is on its way: it leaves the tree a moment before
-        it leaves the kernel."""
-        if comes_true(lambda: has_gone(path), looks=100):
+        """Whether what the path is of has gone, or is on its way. Where one does not go, more will not:
+        they are waited for less long."""
+        if is_going(path, self.looks):
             self.counts["vanished"] += 1
             return True
+        self.looks = SOME_LOOKS
         return False
 
     def attempt(self, path, function, *arguments):

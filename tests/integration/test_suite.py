@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""tests/run itself: its parts run in the order that they ask for, what they say is not mixed up, and
+nothing that fails is lost."""
+
+import io
+import pathlib
+import re
+import sys
+import threading
+import time
+
+import pytest
+
+from conftest import eventually, ok
+
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(TESTS))
+
+import suite  # noqa: E402
+
+pytestmark = pytest.mark.files
+
+
+class Parts:
+    """Runs parts, each of which says its name several times, and notes what ran beside what."""
+
+    def __init__(self, work, jobs=2):
+        self.running, self.beside, self.out = set(), [], io.BytesIO()
+        self.runner = suite.Runner([], work, jobs, self.out)
+
+    def add(self, name, status=0, **how):
+        def run(part):
+            self.running.add(name)
+            self.beside.append(set(self.running))
+            said = f"for i in 1 2 3 4 5; do echo {name}; sleep 0.02; done; exit {status}"
+            if self.runner.call(part, "sh", "-c", said) == 0:
+                part.add((2, 0, 1))
+            else:
+                part.fail(name)
+            self.running.discard(name)
+
+        self.runner.parts.append(suite.Part(name, run, **how))
+
+    def began(self, name):
+        return next(i for i, names in enumerate(self.beside) if name in names)
+
+    def blocks(self):
+        """What was said, by the parts under whose names it was."""
+        found = {}
+        for line in self.out.getvalue().decode().splitlines():
+            if head := re.fullmatch(r"== (\w+): \d+ s", line):
+                assert head[1] not in found
+                said = found[head[1]] = []
+            else:
+                said.append(line)
+        return found
+
+
+def test_parts_run_side_by_side_and_are_not_mixed_up(tmp_path):
+    parts = Parts(tmp_path)
+    for name in "abcd":
+        parts.add(name)
+    assert parts.runner.run() == [8, 0, 4]
+    assert {"a", "b"} in parts.beside
+    assert max(len(names) for names in parts.beside) == 2
+    assert parts.blocks() == {name: [name] * 5 for name in "abcd"}
+
+
+def test_parts_wait_for_others_and_for_those_of_their_kind(tmp_path):
+    parts = Parts(tmp_path, jobs=4)
+    parts.add("last", after=("first", "bad"))
+    parts.add("first", kind="storm")
+    parts.add("bad", status=1)
+    parts.add("second", kind="storm")
+    assert parts.runner.run() == [6, 1, 3]
+    assert not any({"first", "second"} <= names for names in parts.beside)
+    assert parts.began("last") > max(parts.began("first"), parts.began("bad"))
+
+
+def test_what_needs_a_part_that_fails_does_not_run(tmp_path):
+    parts = Parts(tmp_path)
+    parts.add("build", status=1)
+    parts.add("test", needs="build")
+    parts.add("more", needs="test")
+    assert parts.runner.run() == [0, 1, 0]
+    assert parts.blocks() == {"build": ["build"] * 5 + ["FAILED: build"]}
+
+
+def test_a_part_that_breaks_has_failed(tmp_path):
+    parts = Parts(tmp_path)
+    parts.runner.parts.append(suite.Part("odd", lambda part: 1 / 0))
+    parts.add("good")
+    assert parts.runner.run() == [2, 1, 1]
+    assert "FAILED: odd: ZeroDivisionError" in parts.out.getvalue().decode()
+
+
+def test_told_to_end_it_leaves_nothing_running(tmp_path):
+    parts = Parts(tmp_path)
+    parts.runner.parts.append(suite.Part("long", lambda part: parts.runner.call(
+        part, "sh", "-c", f"echo > {tmp_path}/begun; exec sleep 600")))
+    parts.add("later", after=("long",))
+    thread = threading.Thread(target=parts.runner.run)
+    thread.start()
+    eventually((tmp_path / "begun").exists)
+    (process,) = parts.runner.processes
+    start = time.monotonic()
+    parts.runner.end()
+    thread.join(timeout=20)
+    assert not thread.is_alive() and process.poll() is not None
+    assert time.monotonic() - start < suite.PATIENCE
+    assert parts.beside == []
+
+
+@pytest.mark.parametrize("content, counted", [
+    ('<testsuites><testsuite tests="7" failures="1" errors="2" skipped="1"/></testsuites>', (3, 3, 1)),
+    ('<testsuites><testsuite tests="5"/><testsuite tests="2" skipped="2"/></testsuites>', (5, 0, 2)),
+    # meson's: suites in a suite are counted once.
+    ('<testsuites><testsuite tests="9"><testsuite tests="4" failures="1"/></testsuite></testsuites>',
+     (3, 1, 0)),
+    ("<testsuites><testsu", None),
+    (None, None),
+])
+def test_results_are_counted(tmp_path, content, counted):
+    path = tmp_path / "result.xml"
+    if content is not None:
+        path.write_text(content)
+    assert suite.count(path) == counted
+
+
+def test_the_script_says_how_it_is_called():
+    said = ok(TESTS / "run", "--help")
+    assert said.startswith("tests/run [-q | -l] [PYTEST ARGUMENTS]\n")
+    assert {"-q, --quick", "-l, --long"} == set(re.findall(r"-\w, --\w+", said))

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a tool may say of a program or map that was unloaded while the tool read the tree, and whether it
+was."""
+
+import re
+import struct
+import time
+
+import bpf
+
+# What tools say of a file that is not there any more, or not whole: tar pads what it can't read on.
+# The newest kernels say EIO if a page of a file could not be read, whatever the daemon says.
+SAID = re.compile(r"No such file or directory|File removed before we read it|Input/output error"
+                  r"|File shrank by \d+ bytes?; padding with zeros|(?:file|directory) has vanished: ")
+# Of which file: a path in the tree, in which the tool was started.
+PATH = re.compile(r"(?:\./|['\"]|^\w+: )((?:[0-9]|maps)[^:'\"]*)")
+# What tar and rsync say last, after their reasons.
+SUMMARY = re.compile(r"tar: Exiting with failure status due to previous errors"
+                     r"|rsync (?:warning|error): some files.* \(code 2[34]\) .*")
+
+
+def exists(command, number):
+    """Whether the kernel has the program or map: command is bpf.PROG_GET_NEXT_ID or
+    bpf.MAP_GET_NEXT_ID. Does not open it: a descriptor would keep it."""
+    try:
+        following = bpf.call(command, struct.pack("<III", number - 1, 0, 0))[1]
+    except FileNotFoundError:
+        return False
+    return struct.unpack_from("<I", following, 4)[0] == number
+
+
+def has_gone(path):
+    """Whether a path in the tree, relative to it, is of a program or map that has gone."""
+    parts = path.split("/")
+    programs = parts[:1] + [b for a, b in zip(parts, parts[1:]) if a == "progs"]
+    maps = [b for a, b in zip(parts, parts[1:]) if a == "maps"]
+    return any(re.fullmatch("[0-9]+", number) and not exists(command, int(number))
+               for command, numbers in ((bpf.PROG_GET_NEXT_ID, programs),
+                                        (bpf.MAP_GET_NEXT_ID, maps))
+               for number in numbers)
+
+
+def is_going(path, looks=100):
+    """The same, or it is on its way: it leaves the tree a moment before it leaves the kernel."""
+    for _ in range(looks):
+        if has_gone(path):
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def is_explained(line):
+    """Whether a line of a tool's stderr is about what is going. The tool was started in the tree."""
+    path = PATH.search(line)
+    return bool(SAID.search(line) and path and is_going(path[1]))
+
+
+def unexplained(said, tree="."):
+    """The lines of a tool's stderr that no unload explains. The tool was started in the tree, or was
+    given its path."""
+    return [line for line in said.replace(f"{tree}/", "./").splitlines()
+            if not SUMMARY.fullmatch(line) and not is_explained(line)]
