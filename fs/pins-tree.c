@@ -261,6 +261,9 @@ static void read_dir(PinTree *tree, int top, const char *path, GQueue *found)
         dir = dir_new(tree, path);
         if (fd < 0) {
                 dir->error = -fd;
+                /* Other directories are told of by that which they are in. */
+                if (!*path)
+                        tree->unwatched = true;
                 return;
         }
         watch_dir(dir);

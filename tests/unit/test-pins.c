@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -23,6 +24,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -800,6 +802,45 @@ static void without_obj_get(World *world)
         stop(world);
 }
 
+/* Keeps CAP_SYS_ADMIN alone: permissions hold for root as well. */
+static void drop_capabilities(void)
+{
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+        sets[0].effective = sets[0].permitted = CAP_TO_MASK(CAP_SYS_ADMIN);
+        OK(syscall(SYS_capset, &header, sets));
+}
+
+/* As far as one may, and what one may not is told once. */
+static void without_permission(World *world)
+{
+        g_autofree char *other = in_bpf(world, "other"), *file = in_bpf(world, "file");
+
+        make_dir(world, "other");
+        pin(world, "other/x");
+        OK(chown(other, 1, 1));
+        OK(chmod(other, 0700));
+        drop_capabilities();
+        start(world);
+        assert_map(world, "$/bpf/x\n(not readable: $/bpf/other/: Permission denied)\n");
+        pin(world, "file");
+        OK(chmod(file, 0));
+        assert_map(world, "$/bpf/x\n(not readable: $/bpf/other/: Permission denied, and others)\n");
+        OK(chmod(file, 0600));
+        assert_map(world, "$/bpf/file\n$/bpf/x\n(not readable: $/bpf/other/: Permission denied)\n");
+        OK(unlink(file));
+        /* The topmost directory has none that could tell. */
+        OK(chmod(world->bpf, 0));
+        stop(world);
+        start(world);
+        assert_map(world, "(not readable: $/bpf/: Permission denied)\n");
+        OK(chmod(world->bpf, 0755));
+        g_usleep(PINS_REUSE);
+        assert_map(world, "$/bpf/x\n(not readable: $/bpf/other/: Permission denied)\n");
+        stop(world);
+}
+
 static void test_forbidden(World *world, gconstpointer data)
 {
         pin(world, "x");
@@ -808,6 +849,8 @@ static void test_forbidden(World *world, gconstpointer data)
         in_child(world, without_setattr);
         in_child(world, without_open_tree);
         in_child(world, without_obj_get);
+        in_child(world, without_permission);
+        take_away(world, "other/x");
         assert_map(world, "$/bpf/x\n");
 }
 
