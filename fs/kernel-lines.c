@@ -54,13 +54,13 @@ static int parse(int fd, struct btf **out)
         return *out ? 0 : -errno;
 }
 
-int kernel_btf_load(KernelBtf *btf, uint32_t id)
+int parsed_btf_load(ParsedBtf *btf, uint32_t id)
 {
         int fd, r;
 
         if (btf->btf && btf->id == id)
                 return 0;
-        kernel_btf_clear(btf);
+        parsed_btf_clear(btf);
         fd = bpf_btf_get_fd_by_id(id);
         if (fd < 0)
                 return -errno;
@@ -70,7 +70,7 @@ int kernel_btf_load(KernelBtf *btf, uint32_t id)
         return r;
 }
 
-void kernel_btf_clear(KernelBtf *btf)
+void parsed_btf_clear(ParsedBtf *btf)
 {
         g_clear_pointer(&btf->btf, btf__free);
 }
@@ -96,7 +96,7 @@ static int read_records(KernelLines *lines, int fd, const struct bpf_prog_info *
         return bpf_obj_get_info_by_fd(fd, &info, &len) < 0 ? -errno : 0;
 }
 
-KernelLines *kernel_lines_new(KernelBtf *btf, int fd, const struct bpf_prog_info *info)
+KernelLines *kernel_lines_new(ParsedBtf *btf, int fd, const struct bpf_prog_info *info)
 {
         g_autoptr(KernelLines) lines = NULL;
         int r;
@@ -104,7 +104,7 @@ KernelLines *kernel_lines_new(KernelBtf *btf, int fd, const struct bpf_prog_info
         if (info->btf_id == 0 || (info->nr_func_info == 0 && info->nr_line_info == 0))
                 return NULL;
         lines = g_new0(KernelLines, 1);
-        r = kernel_btf_load(btf, info->btf_id);
+        r = parsed_btf_load(btf, info->btf_id);
         if (r == 0)
                 r = read_records(lines, fd, info);
         if (r < 0 && r != -E2BIG)

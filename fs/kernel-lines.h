@@ -18,16 +18,16 @@
 #define KERNEL_MAX_LINES 65536u
 
 /* The BTF of a program that was parsed last: the programs of an object follow each other and share
- * it. Zero-initialized; cleared by kernel_btf_clear(). */
-typedef struct KernelBtf {
+ * it. Zero-initialized; cleared by parsed_btf_clear(). */
+typedef struct ParsedBtf {
         struct btf *btf;
         uint32_t id;
-} KernelBtf;
+} ParsedBtf;
 
 /* Parses the BTF @id, unless it is the one that is there. 0 or -errno: -E2BIG if it has more than
  * SOURCE_MAX_BTF bytes, -ENOENT if it has gone. */
-int kernel_btf_load(KernelBtf *btf, uint32_t id);
-void kernel_btf_clear(KernelBtf *btf);
+int parsed_btf_load(ParsedBtf *btf, uint32_t id);
+void parsed_btf_clear(ParsedBtf *btf);
 
 /* The records of one program. */
 typedef struct KernelLines KernelLines;
@@ -37,7 +37,7 @@ typedef struct KernelLines KernelLines;
  * that can be used. @btf keeps the program's BTF, and must not be loaded again before
  * kernel_lines_free().
  */
-KernelLines *kernel_lines_new(KernelBtf *btf, int fd, const struct bpf_prog_info *info);
+KernelLines *kernel_lines_new(ParsedBtf *btf, int fd, const struct bpf_prog_info *info);
 void kernel_lines_free(KernelLines *lines);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelLines, kernel_lines_free)
 

@@ -36,8 +36,8 @@ typedef struct KernelSource {
         Source source;
         /* Parsed last, of a map and of a program. The first is lent to callers of map_value() until
          * the next of them: only there may it be replaced. */
-        KernelBtf map_btf;
-        KernelBtf prog_btf;
+        ParsedBtf map_btf;
+        ParsedBtf prog_btf;
         int64_t at_boot;    /* CLOCK_REALTIME at boot, in nanoseconds */
         GHashTable *arrays; /* id -> MapFacts of program arrays that were opened just now */
 } KernelSource;
@@ -198,7 +198,7 @@ static struct timespec wall_clock(KernelSource *kernel, uint64_t since_boot)
 }
 
 /* Where the BTF of a program is, or is to be. */
-static KernelBtf *prog_btf(KernelSource *kernel, uint32_t id)
+static ParsedBtf *prog_btf(KernelSource *kernel, uint32_t id)
 {
         return kernel->map_btf.id == id ? &kernel->map_btf : &kernel->prog_btf;
 }
@@ -467,12 +467,12 @@ static int map_value(Source *source, uint32_t id, SourceValue *out)
         if (info.value_size > SOURCE_MAX_VALUE)
                 return -E2BIG;
         if (kernel->prog_btf.id == info.btf_id) {
-                KernelBtf other = kernel->map_btf;
+                ParsedBtf other = kernel->map_btf;
 
                 kernel->map_btf = kernel->prog_btf;
                 kernel->prog_btf = other;
         }
-        r = kernel_btf_load(&kernel->map_btf, info.btf_id);
+        r = parsed_btf_load(&kernel->map_btf, info.btf_id);
         if (r < 0)
                 return r;
         value.btf = kernel->map_btf.btf;
@@ -492,8 +492,8 @@ static void kernel_free(Source *source)
         KernelSource *kernel = (KernelSource *)source;
 
         g_hash_table_unref(kernel->arrays);
-        kernel_btf_clear(&kernel->map_btf);
-        kernel_btf_clear(&kernel->prog_btf);
+        parsed_btf_clear(&kernel->map_btf);
+        parsed_btf_clear(&kernel->prog_btf);
         g_free(kernel);
 }
 

@@ -86,7 +86,7 @@ void lines_add_source(Lines *lines, const struct btf *btf, uint32_t file)
         if (!*name || !g_hash_table_add(lines->names, (char *)name))
                 return;
         line = g_string_new(NULL);
-        text_append(line, name, strlen(name));
+        text_append(line, name);
         add_line(&lines->sources, line, LINES_MAX_SOURCES);
 }
 
@@ -100,12 +100,12 @@ void lines_add_function(Lines *lines, const char *name, const struct btf *btf, u
                 return;
         name = usable(name);
         if (*name)
-                text_append(text, name, strlen(name));
+                text_append(text, name);
         else
                 g_string_append(text, "(anon)");
         if (*path) {
                 g_string_append_c(text, ' ');
-                text_append(text, path, strlen(path));
+                text_append(text, path);
                 g_string_append_printf(text, ":%u", line);
         }
         add_line(&lines->functions, text, LINES_MAX_FUNCTIONS);

@@ -130,7 +130,7 @@ static void add_text(InfoBuilder *builder, const char *key, const char *text)
 {
         g_autoptr(GString) shown = g_string_new(NULL);
 
-        text_append(shown, text, strlen(text));
+        text_append(shown, text);
         info_builder_add(builder, key, "%s", shown->str);
 }
 

@@ -161,7 +161,7 @@ static void append_all(const Pins *pins, PinKind kind, uint32_t id, GString *out
                         g_string_append(out, "(hidden by another mount: ");
                 else if (kind == PIN_NOTE)
                         g_string_append_c(out, '(');
-                text_append(out, known->path, known->length);
+                text_append_bytes(out, known->path, known->length);
                 g_string_append(out, known->hidden || kind == PIN_NOTE ? ")\n" : "\n");
         }
 }

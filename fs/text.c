@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 static bool prints(gunichar c)
 {
@@ -23,7 +24,7 @@ static bool is_plain(char c)
         return c >= ' ' && c < 0x7f && c != '\\';
 }
 
-void text_append(GString *out, const char *text, size_t length)
+void text_append_bytes(GString *out, const char *text, size_t length)
 {
         const char *end = text + length;
 
@@ -48,4 +49,9 @@ void text_append(GString *out, const char *text, size_t length)
                 g_string_append_len(out, text, next - text);
                 text = next;
         }
+}
+
+void text_append(GString *out, const char *text)
+{
+        text_append_bytes(out, text, strlen(text));
 }

@@ -12,10 +12,13 @@
 #include <stddef.h>
 
 /*
- * Appends the @length bytes of @text to @out. Printable UTF-8 stands as it is, a backslash becomes
- * two, and every other byte \xHH: also those of the two characters at which some readers break
- * lines (U+2028, U+2029). At most four times as many bytes come out as go in.
+ * Appends @text, up to its NUL, to @out. Printable UTF-8 stands as it is, a backslash becomes two,
+ * and every other byte \xHH: also those of the two characters at which some readers break lines
+ * (U+2028, U+2029). At most four times as many bytes come out as go in.
  */
-void text_append(GString *out, const char *text, size_t length);
+void text_append(GString *out, const char *text);
+
+/* The same of the @length bytes at @text, which may be any. */
+void text_append_bytes(GString *out, const char *text, size_t length);
 
 #endif

@@ -4,8 +4,6 @@
 
 #include "text.h"
 
-#include <string.h>
-
 static void test_rows(void)
 {
         static const struct {
@@ -33,7 +31,7 @@ static void test_rows(void)
         for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
                 g_autoptr(GString) out = g_string_new("-");
 
-                text_append(out, rows[i].text, strlen(rows[i].text));
+                text_append(out, rows[i].text);
                 g_assert_cmpstr(out->str + 1, ==, rows[i].shown);
         }
 }
@@ -43,8 +41,8 @@ static void test_length(void)
         g_autoptr(GString) out = g_string_new(NULL);
 
         /* Nothing behind the end is looked at, also if a character goes on there. */
-        text_append(out, "ab\xc3\xa4", 3);
-        text_append(out, "\0x", 2);
+        text_append_bytes(out, "ab\xc3\xa4", 3);
+        text_append_bytes(out, "\0x", 2);
         g_assert_cmpstr(out->str, ==, "ab\\xc3\\x00x");
 }
 
