@@ -9,6 +9,7 @@
  */
 
 #include "kernel.h"
+#include "kernel-lines.h"
 
 #include "boottime.h"
 
@@ -34,9 +35,10 @@ static void close_fd(int *fd)
 
 typedef struct KernelSource {
         Source source;
-        /* The BTF that was parsed last: the maps of an object follow each other and share it. */
-        struct btf *btf;
-        uint32_t btf_id;
+        /* Parsed last, of a map and of a program. The first is lent to callers of map_value() until
+         * the next of them: only there may it be replaced. */
+        ParsedBtf map_btf;
+        ParsedBtf prog_btf;
         BootTime boot;
         GHashTable *arrays; /* id -> MapFacts of program arrays that were opened just now */
 } KernelSource;
@@ -171,57 +173,21 @@ static int look_at_map(KernelSource *kernel, uint32_t id, bool fdinfo, MapFacts 
         return 0;
 }
 
-/* -E2BIG: it would take more memory or time than a request may. */
-static int check_btf(uint32_t id)
+/* Where the BTF of a program is, or is to be. */
+static ParsedBtf *prog_btf(KernelSource *kernel, uint32_t id)
 {
-        struct bpf_btf_info info = { 0 };
-        uint32_t len = sizeof(info);
-        autoclose int fd = bpf_btf_get_fd_by_id(id);
-        int r = fd < 0 ? -errno : get_info(fd, &info, &len);
-
-        if (r < 0)
-                return r;
-        return info.btf_size > SOURCE_MAX_BTF ? -E2BIG : 0;
+        return kernel->map_btf.id == id ? &kernel->map_btf : &kernel->prog_btf;
 }
 
-/* The kernel cuts names to 15 characters; the program's function in BTF has the whole, if there is
- * one that begins like it. NULL if not. */
-static char *full_name(int fd, const struct bpf_prog_info *prog)
+/* The kernel cuts names to 15 characters; the program's BTF has the whole. @lines may be NULL. */
+static char *prog_name(const KernelLines *lines, const struct bpf_prog_info *info)
 {
-        struct bpf_func_info func = { 0 };
-        struct bpf_prog_info info = {
-                .func_info = (uintptr_t)&func,
-                .nr_func_info = 1,
-                .func_info_rec_size = sizeof(func),
-        };
-        uint32_t len = sizeof(info);
-        const struct btf_type *type;
-        const char *name = NULL;
-        struct btf *btf;
-        char *result = NULL;
+        g_autofree char *name = g_strndup(info->name, sizeof(info->name));
+        const char *full = NULL;
 
-        if (prog->btf_id == 0 || prog->nr_func_info == 0 || get_info(fd, &info, &len) < 0 ||
-            check_btf(prog->btf_id) < 0)
-                return NULL;
-        btf = btf__load_from_kernel_by_id(prog->btf_id);
-        if (!btf)
-                return NULL;
-        type = btf__type_by_id(btf, func.type_id);
-        if (type && btf_is_func(type))
-                name = btf__name_by_offset(btf, type->name_off);
-        if (name && strncmp(name, prog->name, sizeof(prog->name) - 1) == 0)
-                result = g_strdup(name);
-        btf__free(btf);
-        return result;
-}
-
-static char *prog_name(int fd, const struct bpf_prog_info *info)
-{
-        char *name = NULL;
-
-        if (strnlen(info->name, sizeof(info->name)) == sizeof(info->name) - 1)
-                name = full_name(fd, info);
-        return name ? name : g_strndup(info->name, sizeof(info->name));
+        if (lines && strlen(name) == sizeof(info->name) - 1)
+                full = kernel_lines_name(lines, name);
+        return full ? g_strdup(full) : g_steal_pointer(&name);
 }
 
 static int next_prog(Source *source, uint32_t after, uint32_t *id)
@@ -305,7 +271,8 @@ static void add_prog_type(InfoBuilder *builder, const char *key, uint32_t type)
 static void add_fixed_prog(KernelSource *kernel, InfoBuilder *builder,
                            const struct bpf_prog_info *info, uint32_t len, int fd)
 {
-        g_autofree char *name = prog_name(fd, info);
+        g_autoptr(KernelLines) lines = kernel_lines_new(prog_btf(kernel, info->btf_id), fd, info);
+        g_autofree char *name = prog_name(lines, info);
         uint64_t memlock;
         FdInfo fdinfo;
 
@@ -336,6 +303,8 @@ static void add_fixed_prog(KernelSource *kernel, InfoBuilder *builder,
                 info_builder_add(builder, "attach_btf_obj_id", "%u", info->attach_btf_obj_id);
                 info_builder_add(builder, "attach_btf_id", "%u", info->attach_btf_id);
         }
+        if (lines)
+                kernel_lines_add_keys(lines, builder);
 }
 
 static void add_changing_prog(InfoBuilder *builder, const struct bpf_prog_info *info, uint32_t len,
@@ -463,22 +432,6 @@ static int map_info(Source *source, uint32_t id, bool changing, Info **out)
         return 0;
 }
 
-/* Parses the BTF @id, unless it is the one that was parsed last. */
-static int load_btf(KernelSource *kernel, uint32_t id)
-{
-        int r;
-
-        if (kernel->btf && kernel->btf_id == id)
-                return 0;
-        g_clear_pointer(&kernel->btf, btf__free);
-        r = check_btf(id);
-        if (r < 0)
-                return r;
-        kernel->btf = btf__load_from_kernel_by_id(id);
-        kernel->btf_id = id;
-        return kernel->btf ? 0 : -errno;
-}
-
 static int map_value(Source *source, uint32_t id, SourceValue *out)
 {
         KernelSource *kernel = (KernelSource *)source;
@@ -495,10 +448,16 @@ static int map_value(Source *source, uint32_t id, SourceValue *out)
                 return r;
         if (info.value_size > SOURCE_MAX_VALUE)
                 return -E2BIG;
-        r = load_btf(kernel, info.btf_id);
+        if (kernel->prog_btf.id == info.btf_id) {
+                ParsedBtf other = kernel->map_btf;
+
+                kernel->map_btf = kernel->prog_btf;
+                kernel->prog_btf = other;
+        }
+        r = parsed_btf_load(&kernel->map_btf, info.btf_id);
         if (r < 0)
                 return r;
-        value.btf = kernel->btf;
+        value.btf = kernel->map_btf.btf;
         value.size = info.value_size;
         value.bytes = g_try_malloc(value.size);
         if (!value.bytes)
@@ -515,7 +474,8 @@ static void kernel_free(Source *source)
         KernelSource *kernel = (KernelSource *)source;
 
         g_hash_table_unref(kernel->arrays);
-        btf__free(kernel->btf);
+        parsed_btf_clear(&kernel->map_btf);
+        parsed_btf_clear(&kernel->prog_btf);
         g_free(kernel);
 }
 

@@ -10,6 +10,7 @@
 #include "object-btf.h"
 
 #include <elf.h>
+#include <linux/bpf.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,6 +178,7 @@ static void read_records(GArray *lines, const uint8_t *bytes, uint32_t n, uint32
                                 .insn = get32(bytes, swapped) / OBJECT_INSN_SIZE,
                                 .order = lines->len },
                         .file = get32(bytes + 4, swapped),
+                        .line = BPF_LINE_INFO_LINE_NUM(get32(bytes + 12, swapped)),
                 };
 
                 g_array_append_val(lines, line);
@@ -187,8 +189,8 @@ static void read_records(GArray *lines, const uint8_t *bytes, uint32_t n, uint32
  * Reads the line records of .BTF.ext (Documentation/bpf/btf.rst, "4.2 .BTF.ext section"): a header
  * of 16-bit magic, 8-bit version and flags, and 32-bit numbers - its length, offset and length of
  * the function records, the same of the line records - then for each section the offset of its
- * name, the number of its records, and these, which begin with the instruction's offset and the
- * file's name.
+ * name, the number of its records, and these, which begin with the instruction's offset, the names
+ * of the file and of the line's text, and a number for line and column.
  */
 static void read_lines(ObjectBtf *btf, const ObjectElf *elf)
 {

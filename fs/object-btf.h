@@ -26,10 +26,11 @@ typedef struct ObjectBtf {
         GArray *lines;               /* ObjectLine, by place */
 } ObjectBtf;
 
-/* A record of .BTF.ext: the source file of the instructions from here on. */
+/* A record of .BTF.ext: the source line of the instructions from here on. */
 typedef struct ObjectLine {
         ObjectPlace at;
         uint32_t file; /* offset of its name in the BTF's strings */
+        uint32_t line;
 } ObjectLine;
 
 /* What a definition in .maps says; 0 where it says nothing. */

@@ -11,10 +11,12 @@
  */
 
 #include "object.h"
+#include "lines.h"
 #include "object-btf.h"
 #include "object-code.h"
 #include "object-elf.h"
 #include "object-maps.h"
+#include "text.h"
 
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -124,29 +126,11 @@ static int prog(Source *source, uint32_t id, SourceProg *out)
         return 0;
 }
 
-/* Appends text of the file's, so that it stays on its line and sends a terminal nothing but
- * characters: what is not printable UTF-8 as \xHH, a backslash as two. */
-static void append_text(GString *out, const char *text)
-{
-        while (*text) {
-                gunichar c = g_utf8_get_char_validated(text, -1);
-
-                if (c == (gunichar)-1 || c == (gunichar)-2 || !g_unichar_isprint(c)) {
-                        g_string_append_printf(out, "\\x%02x", (uint8_t)*text++);
-                        continue;
-                }
-                if (c == '\\')
-                        g_string_append_c(out, '\\');
-                g_string_append_unichar(out, c);
-                text = g_utf8_next_char(text);
-        }
-}
-
 static void add_text(InfoBuilder *builder, const char *key, const char *text)
 {
         g_autoptr(GString) shown = g_string_new(NULL);
 
-        append_text(shown, text);
+        text_append(shown, text);
         info_builder_add(builder, key, "%s", shown->str);
 }
 
@@ -197,40 +181,35 @@ static bool is_gpl_compatible(const char *license)
         return false;
 }
 
-/* Appends the source files of a function that are not in @seen. */
-static void append_sources(const ObjectBtf *btf, const ObjectFunction *function, GHashTable *seen,
-                           GString *out)
+static void add_function(Lines *lines, const ObjectBtf *btf, const ObjectFunction *function)
 {
         guint first = object_place_find(btf->lines, function->at.section, function->at.insn);
         guint last = object_place_find(btf->lines, function->at.section,
                                        function->at.insn + function->n_insns);
+        const ObjectLine *line = NULL;
 
-        for (guint i = first; i < last; i++) {
-                const ObjectLine *line = &g_array_index(btf->lines, ObjectLine, i);
-                const char *file = object_usable_name(btf__name_by_offset(btf->btf, line->file));
-
-                if (!*file || g_hash_table_size(seen) > OBJECT_MAX_SOURCES ||
-                    !g_hash_table_add(seen, (char *)file))
-                        continue;
-                if (out->len > 0)
-                        g_string_append_c(out, '\n');
-                append_text(out, g_hash_table_size(seen) > OBJECT_MAX_SOURCES ? "..." : file);
-        }
+        if (first < last)
+                line = &g_array_index(btf->lines, ObjectLine, first);
+        for (guint i = first; i < last; i++)
+                lines_add_source(lines, btf->btf, g_array_index(btf->lines, ObjectLine, i).file);
+        lines_add_function(lines, function->name, btf->btf, line ? line->file : 0,
+                           line ? line->line : 0);
 }
 
-static void add_sources(InfoBuilder *builder, Object *object, uint32_t index)
+static void add_lines(InfoBuilder *builder, Object *object, uint32_t index)
 {
-        g_autoptr(GArray) functions = object_code_linked(object->code, index);
-        g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-        g_autoptr(GString) text = g_string_new(NULL);
+        g_autoptr(GArray) functions = NULL;
+        g_autoptr(Lines) lines = NULL;
 
+        if (object->btf->lines->len == 0)
+                return;
+        functions = object_code_linked(object->code, index);
+        lines = lines_new();
         for (guint i = 0; i < functions->len; i++)
-                append_sources(
-                        object->btf,
-                        object_code_function(object->code, g_array_index(functions, uint32_t, i)),
-                        seen, text);
-        if (text->len > 0)
-                info_builder_add(builder, "sources", "%s", text->str);
+                add_function(
+                        lines, object->btf,
+                        object_code_function(object->code, g_array_index(functions, uint32_t, i)));
+        lines_add_keys(lines, builder);
 }
 
 static int prog_info(Source *source, uint32_t id, bool changing, Info **out)
@@ -254,7 +233,7 @@ static int prog_info(Source *source, uint32_t id, bool changing, Info **out)
                 info_builder_add(builder, "gpl_compatible", "%s",
                                  is_gpl_compatible(object->license) ? "true" : "false");
                 info_builder_add(builder, "insns", "%u", function->n_insns);
-                add_sources(builder, object, index);
+                add_lines(builder, object, index);
                 add_btf(builder, object);
         }
         *out = info_builder_end(builder);

@@ -124,6 +124,21 @@ class KernelTypes:
         self.library.btf__free(self.btf)
 
 
+def prog_load_with_btf(btf_fd, functions, lines, insns=RETURN_0, name=b"", kind=SOCKET_FILTER):
+    """functions: pairs of an instruction's number and the type id of a FUNC; lines: an instruction's
+    number, the offsets of the names of a file and of a line, and the numbers of line and column."""
+    insns_address, keep_insns = pointer(insns)
+    licence_address, keep_licence = pointer(b"GPL\0")
+    functions_address, keep_functions = pointer(b"".join(struct.pack("<II", *one)
+                                                         for one in functions))
+    lines_address, keep_lines = pointer(b"".join(
+        struct.pack("<IIII", insn, file, text, line << 10 | column)
+        for insn, file, text, line, column in lines))
+    return call(PROG_LOAD, struct.pack(
+        "<IIQQIIQII16sIIIIQIIQI", kind, len(insns) // 8, insns_address, licence_address, 0, 0, 0, 0, 0,
+        name, 0, 0, btf_fd, 8, functions_address, len(functions), 16, lines_address, len(lines)))[0]
+
+
 def bind(prog_fd, map_fd):
     call(PROG_BIND_MAP, struct.pack("<III", prog_fd, map_fd, 0))
 
@@ -230,6 +245,7 @@ class Btf:
     """Builds BTF by hand, also such as no compiler makes. Type ids count from 1."""
 
     INT, PTR, ARRAY, STRUCT, UNION, ENUM, FWD, TYPEDEF, VOLATILE, CONST = range(1, 11)
+    FUNC, FUNC_PROTO = 12, 13
     VAR, DATASEC, FLOAT = 14, 15, 16
     SIGNED, CHAR, BOOL = 1, 2, 4
 
@@ -260,6 +276,11 @@ class Btf:
         extra = b"".join(struct.pack("<III", self.string(member), kind_of, offset * 8)
                          for member, kind_of, offset in members)
         return self.add(name, kind, len(members), size, extra)
+
+    def func(self, name, linkage=0):
+        """A function without parameters that returns an int."""
+        return self.add(name, self.FUNC, linkage,
+                        self.add("", self.FUNC_PROTO, size=self.int("int", 4, self.SIGNED)))
 
     def var(self, name, kind, linkage=1):
         return self.add(name, self.VAR, size=kind, extra=struct.pack("<I", linkage))

@@ -106,16 +106,16 @@ def test_the_page_names_what_an_object_tree_has(daemon, mountpoint, compiled, na
     assert check_shapes(mountpoint, programs, (mountpoint / "maps").iterdir()) <= SHAPES
 
 
-def keys(name):
-    """The keys of info that a source makes."""
-    text = (PROJECT / "fs" / name).read_text()
+def keys(*names):
+    """The keys of info that a source makes, in these files."""
+    text = "\n".join((PROJECT / "fs" / name).read_text() for name in names)
     return set(re.findall(r'\b(?:info_builder_add|add_\w+)\(builder,\s*"([\w/]+)"', text))
 
 
 @pytest.mark.files
 def test_the_page_names_every_key_and_no_other():
-    assert keys("kernel.c") == PROG_INFO | MAP_INFO
-    assert keys("object.c") == OBJECT_PROG_INFO | OBJECT_MAP_INFO
+    assert keys("kernel.c", "kernel-lines.c", "lines.c") == PROG_INFO | MAP_INFO
+    assert keys("object.c", "lines.c") == OBJECT_PROG_INFO | OBJECT_MAP_INFO
 
 
 @pytest.mark.files
@@ -134,10 +134,11 @@ def test_the_page_has_the_limits():
 
     for name, number in re.findall(r"^\.It Dv (\w+) No = (\d+)", text, re.M):
         assert value(name) == int(number), name
-    for number, unit, name in re.findall(r"(\d+)( MiB)?[^\n]*\n\.Pq Dv ([A-Z]+_[A-Z_]+)", text):
+    units = {"": 0, " KiB": 10, " MiB": 20}
+    for number, unit, name in re.findall(r"(\d+)( [KM]iB)?[^\n]*\n\.Pq Dv ([A-Z]+_[A-Z_]+)", text):
         if name.startswith("BPF_"):
             continue
-        assert value(name) == int(number) << (20 if unit else 0), name
+        assert value(name) == int(number) << units[unit], name
 
 
 # The command line and bpfmetafs(8).

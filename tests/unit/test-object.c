@@ -261,6 +261,11 @@ static void test_programs(void)
                                                                  "gpl_compatible: true\n"
                                                                  "insns: *\n"
                                                                  "sources: */object-full.bpf.c\n"
+                                                                 "functions: order_through_calls "
+                                                                 "*/object-full.bpf.c:81\n"
+                                                                 "visible */object-full.bpf.c:73\n"
+                                                                 "deeper */object-full.bpf.c:62\n"
+                                                                 "deepest */object-full.bpf.c:55\n"
                                                                  "btf: present\n");
         /* A type without attach types has none, though libbpf's number for that is a type's. */
         assert_matches(prog_info(source, "order_through_callback"),
@@ -277,7 +282,8 @@ static void test_instructions(void)
         assert_text(all_progs(source), "alone");
         assert_matches(prog_info(source, "alone"),
                        "type: unspec\nname: alone\nsection: .text\ngpl_compatible: false\n"
-                       "insns: 2\nsources: */object-text.bpf.c\nbtf: present\n");
+                       "insns: 2\nsources: */object-text.bpf.c\n"
+                       "functions: alone */object-text.bpf.c:*\nbtf: present\n");
 }
 
 static void test_absent(void)
@@ -457,7 +463,9 @@ static void test_linked(void)
         assert_text(maps_of(source, "program_b"), "object_l.rodata of_b object_l.data");
         /* The function that it calls was in the other file. */
         assert_matches(prog_info(source, "program_a"),
-                       "*\nsources: */object-link-a.bpf.c\n*/object-link-b.bpf.c\nbtf: present\n");
+                       "*\nsources: */object-link-a.bpf.c\n*/object-link-b.bpf.c\n"
+                       "functions: program_a */object-link-a.bpf.c:*\n"
+                       "* */object-link-b.bpf.c:*\nbtf: present\n");
 }
 
 static void test_without_btf(void)
@@ -582,7 +590,10 @@ static void test_compressed(void)
                 assert_variables(little);
                 assert_variables(big);
                 assert_matches(prog_info(little, "attached"),
-                               "*\nsources: */object-full.bpf.c\nbtf: present\n");
+                               "*\nsources: */object-full.bpf.c\n"
+                               "functions: attached */object-full.bpf.c:94\nbtf: present\n");
+                assert_matches(prog_info(big, "attached"),
+                               "*\nfunctions: attached */object-full.bpf.c:94\nbtf: present\n");
                 assert_order(big, "object_f", "object_.kconfig ");
         }
 }

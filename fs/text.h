@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef BPFMETAFS_TEXT_H
+#define BPFMETAFS_TEXT_H
+
+/*
+ * Text that others chose (names, paths), as a line of a file or a part of one.
+ *
+ * Pure. What comes out stays on its line and sends a terminal nothing but characters.
+ */
+
+#include <glib.h>
+#include <stddef.h>
+
+/*
+ * Appends @text, up to its NUL, to @out. Printable UTF-8 stands as it is, a backslash becomes two,
+ * and every other byte \xHH: also those of the two characters at which some readers break lines
+ * (U+2028, U+2029). At most four times as many bytes come out as go in.
+ */
+void text_append(GString *out, const char *text);
+
+/* The same of the @length bytes at @text, which may be any. */
+void text_append_bytes(GString *out, const char *text, size_t length);
+
+#endif
