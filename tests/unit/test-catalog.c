@@ -343,6 +343,28 @@ static void test_closed_prog(void)
         assert_list(&fake, catalog, "2", "info maps level");
 }
 
+/* What may be opened again has not gone: the kernel would make its directory a dead one for those who
+ * are in it. And nobody answers without it who asked all programs before. */
+static void test_opened_again(void)
+{
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
+        g_auto(Entry) prog = { 0 };
+        g_auto(Entry) map = { 0 };
+
+        fake.prog_error[2] = -EACCES;
+        fake.map_error[0] = -EPERM;
+        g_assert_cmpint(look_up(&fake, catalog, "2", &prog), ==, 0);
+        g_assert_cmpint(look_up(&fake, catalog, "maps/10", &map), ==, 0);
+        assert_list(&fake, catalog, "maps/10/progs", "1 3 (cannot be shown)");
+        fake.prog_error[2] = 0;
+        g_assert_cmpint(look(&fake, catalog, "2/info"), ==, 0);
+        assert_list(&fake, catalog, "maps/10/progs", "1 2 3");
+        fake.map_error[0] = 0;
+        assert_list(&fake, catalog, "maps/10", "info progs");
+        g_assert_false(catalog_has_forgotten(catalog));
+}
+
 /* What was read before the freeze is never taken for final, whoever notices the freeze. */
 static void test_frozen_late(void)
 {
@@ -418,6 +440,7 @@ int main(int argc, char **argv)
         g_test_add_func("/catalog/unread-map", test_unread_map);
         g_test_add_func("/catalog/closed-map", test_closed_map);
         g_test_add_func("/catalog/closed-prog", test_closed_prog);
+        g_test_add_func("/catalog/opened-again", test_opened_again);
         g_test_add_func("/contents/frozen-late", test_frozen_late);
         g_test_add_func("/contents/frozen-unseen", test_frozen_unseen);
         g_test_add_func("/entries/names-in-order", test_names_in_order);
