@@ -76,6 +76,17 @@ static char *changing_text(const ValueSpace *space, const ValueRef *ref)
         return g_string_free(text, FALSE);
 }
 
+/* True if the entry can't be made from what is kept. In a listing that needs less than in a lookup:
+ * of what may change, it is enough to know that it is no directory. */
+static bool needs_value(const Item *item)
+{
+        if (!item->decoded)
+                return true;
+        if (item->decoded->directory || item->decoded->text)
+                return false;
+        return item->look_up || map_is_immutable(item->map);
+}
+
 /* 0 or -errno. */
 static int value_entry(const Place *parent, const Item *item, const char *name, uint64_t key,
                        Entry *out)
@@ -86,7 +97,7 @@ static int value_entry(const Place *parent, const Item *item, const char *name, 
         bool kept = decoded && decoded->text;
         int r;
 
-        if (!decoded || (!decoded->directory && !decoded->text)) {
+        if (needs_value(item)) {
                 r = map_value(item->map, &value);
                 if (r < 0)
                         return r;

@@ -365,6 +365,67 @@ static void test_opened_again(void)
         g_assert_false(catalog_has_forgotten(catalog));
 }
 
+/* What was there once is not hidden by a look that fails. */
+static void test_vars_stay(void)
+{
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
+        g_autoptr(Map) map = NULL;
+
+        fake.frozen = true;
+        g_assert_cmpint(map_get(catalog, MAP, &map), ==, 0);
+        assert_list(&fake, catalog, "maps/10", "info vars progs");
+        fake.map_error[0] = -ENOMEM;
+        assert_list(&fake, catalog, "maps/10", "info vars progs");
+}
+
+/* The names of what can change are known without it. */
+static void test_names_stay(void)
+{
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
+        g_autoptr(Prog) prog = get_prog(catalog, 1);
+
+        fake.rdonly_prog = true;
+        assert_list(&fake, catalog, "1", "info maps level");
+        fake.value_error[0] = -ENOMEM;
+        assert_list(&fake, catalog, "1", "info maps level");
+        assert_list(&fake, catalog, "1/maps/10/vars", "bpf_metadata_level");
+        g_assert_cmpint(look(&fake, catalog, "1/level"), ==, -ENOMEM);
+}
+
+/* In an object file anything may be called anything. */
+static void test_odd_name(void)
+{
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, true);
+
+        fake.name = ENTRY_CANNOT_BE_SHOWN;
+        assert_list(&fake, catalog, "maps/(cannot be shown)/progs",
+                    "(cannot be shown) (cannot be shown)~2 (cannot be shown)~3");
+        g_assert_cmpint(look(&fake, catalog, "maps/(cannot be shown)/progs/(cannot be shown)"), ==,
+                        0);
+}
+
+/* Who lists maps asks all programs only if there is a map without a guardian, and sees the maps also
+ * if that fails. */
+static void test_maps_without_progs(void)
+{
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
+        guint n;
+
+        fake.next_error = -EPERM;
+        assert_list(&fake, catalog, "maps", "10 11");
+        fake.next_error = 0;
+        fake.n_bound = 2;
+        assert_list(&fake, catalog, "maps", "10 11");
+        n = fake.n_maps;
+        g_usleep(INDEX_LAG_MS * 1000 + 1000);
+        assert_list(&fake, catalog, "maps", "10 11");
+        g_assert_cmpuint(fake.n_maps, ==, n);
+}
+
 /* What was read before the freeze is never taken for final, whoever notices the freeze. */
 static void test_frozen_late(void)
 {
@@ -441,6 +502,10 @@ int main(int argc, char **argv)
         g_test_add_func("/catalog/closed-map", test_closed_map);
         g_test_add_func("/catalog/closed-prog", test_closed_prog);
         g_test_add_func("/catalog/opened-again", test_opened_again);
+        g_test_add_func("/catalog/vars-stay", test_vars_stay);
+        g_test_add_func("/catalog/names-stay", test_names_stay);
+        g_test_add_func("/catalog/odd-name", test_odd_name);
+        g_test_add_func("/catalog/maps-without-progs", test_maps_without_progs);
         g_test_add_func("/contents/frozen-late", test_frozen_late);
         g_test_add_func("/contents/frozen-unseen", test_frozen_unseen);
         g_test_add_func("/entries/names-in-order", test_names_in_order);
