@@ -226,11 +226,21 @@ static uint32_t index_of(const Inside *inside, const char *name)
         return i;
 }
 
+/* The same after another look at whether the map was frozen: the kernel may remember all directories
+ * on the way here, so nobody else has noticed. */
+static int look_again_inside(const Place *place, Inside *inside)
+{
+        const ValuePlace *at = place->argument;
+        int r = map_update(at->map);
+
+        return r < 0 ? r : look_inside(place, inside);
+}
+
 int value_find(Catalog *catalog, const Place *place, const char *name, Entry *out)
 {
         Inside inside;
         uint32_t index;
-        int r = look_inside(place, &inside);
+        int r = look_again_inside(place, &inside);
 
         if (r < 0)
                 return r;
@@ -242,7 +252,7 @@ int value_list(Lister *lister)
 {
         uint64_t first = MAX(lister->after, ENTRY_OWN_KEYS) - ENTRY_OWN_KEYS;
         Inside inside;
-        int r = look_inside(lister->place, &inside);
+        int r = look_again_inside(lister->place, &inside);
 
         if (r < 0)
                 return r;

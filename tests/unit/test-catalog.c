@@ -426,6 +426,43 @@ static void test_maps_without_progs(void)
         g_assert_cmpuint(fake.n_maps, ==, n);
 }
 
+/* Makes the variable of the first map a struct, bpf_metadata_build, with the member level. */
+static void make_struct(Fake *fake)
+{
+        struct btf *btf = btf__new_empty();
+        int member = btf__add_int(btf, "int", 4, BTF_INT_SIGNED);
+        int type = btf__add_struct(btf, "build", 4), variable;
+
+        btf__free(fake->btf[0]);
+        fake->btf[0] = btf;
+        g_assert_cmpint(btf__add_field(btf, "level", member, 0, 0), ==, 0);
+        variable = btf__add_var(btf, "bpf_metadata_build", BTF_VAR_GLOBAL_ALLOCATED, type);
+        fake->datasec[0] = btf__add_datasec(btf, ".data", 4);
+        g_assert_cmpint(btf__add_datasec_var_info(btf, variable, 0, 4), ==, 0);
+}
+
+/* The kernel remembers the struct's directory and asks no more for it: whoever looks into it has to
+ * notice the freeze. */
+static void test_struct_frozen_late(void)
+{
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
+        g_auto(Entry) directory = { 0 };
+        g_auto(Entry) entry = { 0 };
+
+        make_struct(&fake);
+        fake.rdonly_prog = true;
+        g_assert_cmpint(look_up(&fake, catalog, "1/build", &directory), ==, 0);
+        g_assert_true(directory.lasting);
+        g_assert_cmpint(layout_find(catalog, &directory.place, "level", &entry), ==, 0);
+        g_assert_cmpint(entry.type, ==, ENTRY_CHANGING_FILE);
+        entry_clear(&entry);
+        fake.frozen = true;
+        begin(&fake, catalog);
+        g_assert_cmpint(layout_find(catalog, &directory.place, "level", &entry), ==, 0);
+        g_assert_cmpint(entry.type, ==, ENTRY_FILE);
+}
+
 /* What was read before the freeze is never taken for final, whoever notices the freeze. */
 static void test_frozen_late(void)
 {
@@ -506,6 +543,7 @@ int main(int argc, char **argv)
         g_test_add_func("/catalog/names-stay", test_names_stay);
         g_test_add_func("/catalog/odd-name", test_odd_name);
         g_test_add_func("/catalog/maps-without-progs", test_maps_without_progs);
+        g_test_add_func("/contents/struct-frozen-late", test_struct_frozen_late);
         g_test_add_func("/contents/frozen-late", test_frozen_late);
         g_test_add_func("/contents/frozen-unseen", test_frozen_unseen);
         g_test_add_func("/entries/names-in-order", test_names_in_order);
