@@ -426,6 +426,25 @@ static void test_maps_without_progs(void)
         g_assert_cmpuint(fake.n_maps, ==, n);
 }
 
+/* However long it takes to begin, a request gets on: else a long listing would begin as often as it
+ * has entries. */
+static void test_slow_listing(void)
+{
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
+        g_auto(Entry) entry = { 0 };
+        g_autoptr(GString) names = g_string_new(NULL);
+
+        fake.n_bound = 2;
+        fake.frozen = fake.rdonly_prog = true;
+        g_assert_cmpint(look_up(&fake, catalog, "1", &entry), ==, 0);
+        assert_list(&fake, catalog, "1", "info maps level team");
+        fake.prog_time = 20000;
+        begin(&fake, catalog);
+        g_assert_cmpint(layout_list(catalog, &entry.place, ENTRY_OWN_KEYS, add_name, names), ==, 0);
+        g_assert_cmpstr(names->str, ==, "level team");
+}
+
 /* Makes the variable of the first map a struct, bpf_metadata_build, with the member level. */
 static void make_struct(Fake *fake)
 {
@@ -543,6 +562,7 @@ int main(int argc, char **argv)
         g_test_add_func("/catalog/names-stay", test_names_stay);
         g_test_add_func("/catalog/odd-name", test_odd_name);
         g_test_add_func("/catalog/maps-without-progs", test_maps_without_progs);
+        g_test_add_func("/layout/slow-listing", test_slow_listing);
         g_test_add_func("/contents/struct-frozen-late", test_struct_frozen_late);
         g_test_add_func("/contents/frozen-late", test_frozen_late);
         g_test_add_func("/contents/frozen-unseen", test_frozen_unseen);
