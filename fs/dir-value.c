@@ -226,8 +226,8 @@ static uint32_t index_of(const Inside *inside, const char *name)
         return i;
 }
 
-/* The same after another look at whether the map was frozen: the kernel may remember all directories
- * on the way here, so nobody else has noticed. */
+/* The same after another look at whether the map was frozen: the kernel may remember all
+ * directories on the way here, so nobody else has noticed. */
 static int look_again_inside(const Place *place, Inside *inside)
 {
         const ValuePlace *at = place->argument;

@@ -102,8 +102,8 @@ Entry entry_cannot_be_shown(const char *what, int error)
 
 bool lister_wants(Lister *lister, uint64_t key)
 {
-        /* A listing that takes too long ends here. The time that it takes before the first entry does
-         * not count: it would take that again for each entry. */
+        /* A listing that takes too long ends here. The time that it takes before the first entry
+         * does not count: it would take that again for each entry. */
         if (lister->given && g_get_monotonic_time() > lister->deadline)
                 lister->stopped = true;
         return !lister->stopped && key > lister->after;

@@ -343,8 +343,8 @@ static void test_closed_prog(void)
         assert_list(&fake, catalog, "2", "info maps level");
 }
 
-/* What may be opened again has not gone: the kernel would make its directory a dead one for those who
- * are in it. And nobody answers without it who asked all programs before. */
+/* What may be opened again has not gone: the kernel would make its directory a dead one for those
+ * who are in it. And nobody answers without it who asked all programs before. */
 static void test_opened_again(void)
 {
         g_auto(Fake) fake;
@@ -407,8 +407,8 @@ static void test_odd_name(void)
                         0);
 }
 
-/* Who lists maps asks all programs only if there is a map without a guardian, and sees the maps also
- * if that fails. */
+/* Who lists maps asks all programs only if there is a map without a guardian, and sees the maps
+ * also if that fails. */
 static void test_maps_without_progs(void)
 {
         g_auto(Fake) fake;
