@@ -131,6 +131,17 @@ Object *catalog_known(Catalog *catalog, const ObjectKind *kind, uint32_t id)
         return g_hash_table_lookup(catalog->objects, &wanted);
 }
 
+/* @object could not be looked at and can be now, as another Object. It has not gone: the kernel was
+ * not allowed to remember it, and must not be told so. */
+static void replace(Object *object)
+{
+        Catalog *catalog = object->catalog;
+
+        object->gone = true;
+        g_hash_table_remove(catalog->objects, object);
+        for_indexes(catalog, object->kind, object->id, index_loaded);
+}
+
 static Object *ask(Catalog *catalog, const ObjectKind *kind, uint32_t id)
 {
         Object *object = g_malloc0(kind->size);
@@ -170,7 +181,7 @@ int catalog_get(Catalog *catalog, const ObjectKind *kind, uint32_t id, Object **
                 object = object_ref(known);
         } else {
                 if (known)
-                        object_went(known);
+                        replace(known);
                 g_hash_table_add(catalog->objects, object);
         }
         *out = object;

@@ -32,7 +32,7 @@ typedef struct Object {
         uint32_t id;
         int error; /* -errno: the source has it and does not let us look; then nothing but the id is
                       known, and who gets it next asks again */
-        bool gone; /* it was seen to be unloaded */
+        bool gone; /* it was seen to be unloaded, or to be open now: then there is another Object */
         int64_t known_since; /* g_get_monotonic_time() */
 } Object;
 

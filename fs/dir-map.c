@@ -6,11 +6,14 @@
 
 #include "map.h"
 
+#include <errno.h>
+
 bool map_has_vars(const Place *place, const OwnEntry *own)
 {
         Map *map = map_of(place_shown(place));
 
-        return map_update(map) == 0 && map_is_shown(map);
+        /* What was shown once stays, also if it can't be looked at now. */
+        return map_update(map) != -ENOENT && map_is_shown(map);
 }
 
 bool map_changes(const Place *place)

@@ -7,13 +7,18 @@
 #include <errno.h>
 #include <string.h>
 
-static int object_entry(Catalog *catalog, const Row *row, uint32_t id, const char *name, Entry *out)
+/* @seek: who holds it is asked for if it is not known. */
+static int object_entry(Catalog *catalog, const Row *row, uint32_t id, const char *name, bool seek,
+                        Entry *out)
 {
         Object *object;
         int r = catalog_get(catalog, row->kind, id, &object);
 
         if (r < 0)
                 return r;
+        /* If that fails the kernel does not remember the entry, no more. */
+        if (seek && row->index && catalog_has_events(catalog) && !object->kind->is_watched(object))
+                index_refresh(row->index(catalog), 0);
         *out = entry_directory(name, OBJECTS_KEY(id), place_new(row->each, object, object));
         out->lasting = object->kind->is_watched(object) && object->error == 0;
         object_unref(object);
@@ -24,7 +29,7 @@ int objects_find(Catalog *catalog, const Place *place, const char *name, Entry *
 {
         uint32_t id = catalog_id(catalog, place->row->kind, name);
 
-        return id == 0 ? -ENOENT : object_entry(catalog, place->row, id, name, out);
+        return id == 0 ? -ENOENT : object_entry(catalog, place->row, id, name, false, out);
 }
 
 int objects_list(Lister *lister)
@@ -37,18 +42,13 @@ int objects_list(Lister *lister)
 
         if (after >= UINT32_MAX)
                 return 0;
-        if (row->index && catalog_has_events(lister->catalog)) {
-                r = index_refresh(row->index(lister->catalog), 0);
-                if (r < 0)
-                        return r;
-        }
         id = after;
         while (lister_wants(lister, UINT64_MAX) && (r = row->kind->next(source, id, &id)) == 0) {
                 char number[CATALOG_NAME_MAX];
                 const char *name = catalog_name(lister->catalog, row->kind, id, number);
                 Entry entry = { 0 };
 
-                r = object_entry(lister->catalog, row, id, name, &entry);
+                r = object_entry(lister->catalog, row, id, name, true, &entry);
                 if (r == 0)
                         lister_give(lister, entry);
                 else if (r != -ENOENT)
@@ -90,18 +90,21 @@ int users_find(Catalog *catalog, const Place *place, const char *name, Entry *ou
 
         if (r < 0)
                 return r;
-        if (strcmp(name, ENTRY_CANNOT_BE_SHOWN) == 0) {
-                r = index_refresh(index, shown->known_since);
-                if (r == 0 && index_unasked(index) == 0)
-                        r = -ENOENT;
+        if (id != 0) {
+                r = index_check(index, id, shown->id);
                 if (r == 0)
-                        *out = unasked_entry(index, row, shown);
+                        *out = user_link(catalog, place, id, name);
                 return r;
         }
-        r = id == 0 ? -ENOENT : index_check(index, id, shown->id);
-        if (r == 0)
-                *out = user_link(catalog, place, id, name);
-        return r;
+        if (strcmp(name, ENTRY_CANNOT_BE_SHOWN) != 0)
+                return -ENOENT;
+        r = index_refresh(index, shown->known_since);
+        if (r < 0)
+                return r;
+        if (index_unasked(index) == 0)
+                return -ENOENT;
+        *out = unasked_entry(index, row, shown);
+        return 0;
 }
 
 int users_list(Lister *lister)

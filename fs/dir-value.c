@@ -76,6 +76,17 @@ static char *changing_text(const ValueSpace *space, const ValueRef *ref)
         return g_string_free(text, FALSE);
 }
 
+/* True if the entry can't be made from what is kept. In a listing that needs less than in a lookup:
+ * of what may change, it is enough to know that it is no directory. */
+static bool needs_value(const Item *item)
+{
+        if (!item->decoded)
+                return true;
+        if (item->decoded->directory || item->decoded->text)
+                return false;
+        return item->look_up || map_is_immutable(item->map);
+}
+
 /* 0 or -errno. */
 static int value_entry(const Place *parent, const Item *item, const char *name, uint64_t key,
                        Entry *out)
@@ -86,7 +97,7 @@ static int value_entry(const Place *parent, const Item *item, const char *name, 
         bool kept = decoded && decoded->text;
         int r;
 
-        if (!decoded || (!decoded->directory && !decoded->text)) {
+        if (needs_value(item)) {
                 r = map_value(item->map, &value);
                 if (r < 0)
                         return r;
@@ -215,11 +226,21 @@ static uint32_t index_of(const Inside *inside, const char *name)
         return i;
 }
 
+/* The same after another look at whether the map was frozen: the kernel may remember all
+ * directories on the way here, so nobody else has noticed. */
+static int look_again_inside(const Place *place, Inside *inside)
+{
+        const ValuePlace *at = place->argument;
+        int r = map_update(at->map);
+
+        return r < 0 ? r : look_inside(place, inside);
+}
+
 int value_find(Catalog *catalog, const Place *place, const char *name, Entry *out)
 {
         Inside inside;
         uint32_t index;
-        int r = look_inside(place, &inside);
+        int r = look_again_inside(place, &inside);
 
         if (r < 0)
                 return r;
@@ -231,7 +252,7 @@ int value_list(Lister *lister)
 {
         uint64_t first = MAX(lister->after, ENTRY_OWN_KEYS) - ENTRY_OWN_KEYS;
         Inside inside;
-        int r = look_inside(lister->place, &inside);
+        int r = look_again_inside(lister->place, &inside);
 
         if (r < 0)
                 return r;

@@ -105,8 +105,37 @@ static void name_links(Prog *prog)
         }
 }
 
+/* All that names and entries are made from; what else there is of a map never changes. */
+static uint8_t state_of(const Map *map)
+{
+        bool facts[] = { true, map->object.error < 0, map->variables != NULL, map->facts.frozen };
+        uint8_t state = 0;
+
+        for (guint i = 0; i < G_N_ELEMENTS(facts); i++)
+                state |= facts[i] << i;
+        return state;
+}
+
+/* True if some map is not as it was at the last call. */
+static bool take_states(Prog *prog)
+{
+        bool changed = false;
+
+        for (uint32_t i = 0; i < prog->n_maps; i++) {
+                uint8_t state = state_of(prog->maps[i].map);
+
+                changed = changed || state != prog->maps[i].state;
+                prog->maps[i].state = state;
+        }
+        return changed;
+}
+
 void entries_update(Prog *prog, NamesReserved reserved)
 {
+        /* While a program is unsettled, each request comes here: with thousands of entries, whoever
+         * looks at all would pay for millions of names. */
+        if (!take_states(prog))
+                return;
         entries_clear_names(prog);
         find(prog);
         name_entries(prog, reserved);

@@ -8,8 +8,8 @@
 
 #include "prog.h"
 
-/* Adds the entries of maps that have come to have metadata, and names all anew. @reserved: names
- * that no entry may have. */
+/* Adds the entries of maps that have come to have metadata, and names all anew if there are any
+ * that can change a name. @reserved: names that no entry may have. */
 void entries_update(Prog *prog, NamesReserved reserved);
 
 /* Releases all names. */

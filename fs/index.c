@@ -120,6 +120,7 @@ static void take(Index *index, uint32_t holder, const GArray *keys)
 {
         GArray *known = g_hash_table_lookup(index->keys, GUINT_TO_POINTER(holder));
 
+        g_hash_table_remove(index->unasked, GUINT_TO_POINTER(holder));
         if (!known) {
                 known = g_array_sized_new(FALSE, FALSE, sizeof(uint32_t), keys->len);
                 g_hash_table_insert(index->keys, GUINT_TO_POINTER(holder), known);

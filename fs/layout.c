@@ -10,9 +10,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* How long in microseconds one request may go on listing. */
-#define LIST_TIME 10000
-
 void layout_init(Catalog *catalog)
 {
         catalog_reserve(catalog, row_root.kind, row_root.reserves);
@@ -50,7 +47,6 @@ int layout_list(Catalog *catalog, const Place *place, uint64_t after, EntryFunc 
                 .after = after,
                 .func = func,
                 .data = data,
-                .deadline = g_get_monotonic_time() + LIST_TIME,
         };
         int r = check(place);
 

@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+/* How long in microseconds one request may go on listing. */
+#define LIST_TIME 10000
+
 static gpointer ref_object(gpointer object)
 {
         return object_ref(object);
@@ -99,7 +102,8 @@ Entry entry_cannot_be_shown(const char *what, int error)
 
 bool lister_wants(Lister *lister, uint64_t key)
 {
-        /* A listing that takes too long ends here, but not before it has got any further. */
+        /* A listing that takes too long ends here. The time that it takes before the first entry
+         * does not count: it would take that again for each entry. */
         if (lister->given && g_get_monotonic_time() > lister->deadline)
                 lister->stopped = true;
         return !lister->stopped && key > lister->after;
@@ -107,6 +111,8 @@ bool lister_wants(Lister *lister, uint64_t key)
 
 void lister_give(Lister *lister, Entry entry)
 {
+        if (!lister->given)
+                lister->deadline = g_get_monotonic_time() + LIST_TIME;
         lister->given = true;
         if (!lister->func(&entry, lister->data))
                 lister->stopped = true;

@@ -88,8 +88,9 @@ typedef struct Lister {
         uint64_t after; /* only keys above it are wanted */
         EntryFunc func;
         void *data;
-        int64_t deadline; /* g_get_monotonic_time(): then the rest is left to the next request */
         bool given;       /* func was called */
+        int64_t deadline; /* g_get_monotonic_time(): then the rest is left to the next request; set
+                             with given */
         bool stopped;     /* nothing more is wanted */
 } Lister;
 

@@ -35,6 +35,7 @@ typedef struct ProgMap {
         uint32_t first;   /* its entries: the first one's index, */
         uint32_t entries; /* and how many they are */
         bool settled;     /* the link is final */
+        uint8_t state;    /* what the map was like when names were given; 0: it had none yet */
 } ProgMap;
 
 typedef struct Prog {

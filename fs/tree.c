@@ -325,10 +325,12 @@ static void enter_without_node(Tree *tree, const Node *directory, const Entry *e
         const Node *node = nodes_at(tree->nodes, directory, entry->key);
 
         *out = (TreeEntry){ .attr = { .st_mode = file_type(entry) } };
-        if (entry->type == ENTRY_FILE)
+        if (node)
+                out->attr.st_ino = nodes_shown_ino(tree->nodes, node, 0);
+        else if (entry->type == ENTRY_FILE)
                 out->attr.st_ino = nodes_shown_ino(tree->nodes, directory, entry->key);
         else
-                out->attr.st_ino = node ? nodes_shown_ino(tree->nodes, node, 0) : NODES_UNKNOWN_INO;
+                out->attr.st_ino = NODES_UNKNOWN_INO;
 }
 
 /* Whether the kernel has the attributes of the node @ino. */

@@ -182,10 +182,12 @@ Variables *variables_unreadable(int error)
 {
         Variables *variables = g_malloc0(sizeof(Variables) + sizeof(Variable));
         Variable *variable = &variables->items[0];
-        const char *why = error == -E2BIG   ? "the map or its BTF is too large"
-                          : error == -EPERM ? "the map may not be read"
-                                            : "its BTF is not understood";
+        const char *why = "its BTF is not understood";
 
+        if (error == -E2BIG)
+                why = "the map or its BTF is too large";
+        else if (error == -EPERM || error == -EACCES)
+                why = "the map may not be read";
         variables->refs = 1;
         variables->n = 1;
         variable->value.name = g_strdup("(cannot be shown)");

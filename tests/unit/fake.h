@@ -24,12 +24,15 @@ typedef struct Fake {
         Source source;
         struct btf *btf[N_MAPS];
         uint32_t datasec[N_MAPS];
+        const char *name; /* of all programs and maps */
         uint32_t n_progs;
         uint32_t n_bound;             /* of each program, this many maps */
         uint32_t vanished;            /* this program is not there any more */
         int prog_error[MAX_PROGS];    /* of prog(), prog_maps() */
         int map_error[N_MAPS];        /* of map() */
         int value_error[N_MAPS];      /* of map_value() */
+        int next_error;               /* of next_prog() */
+        gulong prog_time;             /* microseconds that prog() takes */
         uint32_t value[N_MAPS];
         bool frozen;
         bool rdonly_prog;
@@ -70,6 +73,8 @@ static int fake_next(Source *source, uint32_t after, uint32_t *id)
         Fake *fake = (Fake *)source;
 
         fake->n_next++;
+        if (fake->next_error < 0)
+                return fake->next_error;
         *id = after + 1 == fake->vanished ? after + 2 : after + 1;
         return *id <= fake->n_progs ? 0 : -ENOENT;
 }
@@ -84,11 +89,12 @@ static int fake_prog(Source *source, uint32_t id, SourceProg *out)
 {
         Fake *fake = (Fake *)source;
 
+        g_usleep(fake->prog_time);
         if (id == fake->vanished || id > fake->n_progs)
                 return -ENOENT;
         if (fake->prog_error[id] < 0)
                 return fake->prog_error[id];
-        *out = (SourceProg){ .name = g_strdup("fake"), .n_maps = fake->n_bound };
+        *out = (SourceProg){ .name = g_strdup(fake->name), .n_maps = fake->n_bound };
         return 0;
 }
 
@@ -111,7 +117,7 @@ static int fake_map(Source *source, uint32_t id, SourceMap *out)
         if (fake->map_error[id - MAP] < 0)
                 return fake->map_error[id - MAP];
         *out = (SourceMap){
-                .name = g_strdup("fake"),
+                .name = g_strdup(fake->name),
                 .value_size = 4,
                 .btf_id = 1,
                 .datasec = fake->datasec[id - MAP],
@@ -162,6 +168,7 @@ static void fake_init(Fake *fake, bool named)
 
         *fake = (Fake){
                 .source = { .ops = &fake_ops, .named = named },
+                .name = "fake",
                 .n_progs = 3,
                 .n_bound = 1,
                 .events = g_array_new(FALSE, FALSE, sizeof(int64_t)),

@@ -343,6 +343,145 @@ static void test_closed_prog(void)
         assert_list(&fake, catalog, "2", "info maps level");
 }
 
+/* What may be opened again has not gone: the kernel would make its directory a dead one for those
+ * who are in it. And nobody answers without it who asked all programs before. */
+static void test_opened_again(void)
+{
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
+        g_auto(Entry) prog = { 0 };
+        g_auto(Entry) map = { 0 };
+
+        fake.prog_error[2] = -EACCES;
+        fake.map_error[0] = -EPERM;
+        g_assert_cmpint(look_up(&fake, catalog, "2", &prog), ==, 0);
+        g_assert_cmpint(look_up(&fake, catalog, "maps/10", &map), ==, 0);
+        assert_list(&fake, catalog, "maps/10/progs", "1 3 (cannot be shown)");
+        fake.prog_error[2] = 0;
+        g_assert_cmpint(look(&fake, catalog, "2/info"), ==, 0);
+        assert_list(&fake, catalog, "maps/10/progs", "1 2 3");
+        fake.map_error[0] = 0;
+        assert_list(&fake, catalog, "maps/10", "info progs");
+        g_assert_false(catalog_has_forgotten(catalog));
+}
+
+/* What was there once is not hidden by a look that fails. */
+static void test_vars_stay(void)
+{
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
+        g_autoptr(Map) map = NULL;
+
+        fake.frozen = true;
+        g_assert_cmpint(map_get(catalog, MAP, &map), ==, 0);
+        assert_list(&fake, catalog, "maps/10", "info vars progs");
+        fake.map_error[0] = -ENOMEM;
+        assert_list(&fake, catalog, "maps/10", "info vars progs");
+}
+
+/* The names of what can change are known without it. */
+static void test_names_stay(void)
+{
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
+        g_autoptr(Prog) prog = get_prog(catalog, 1);
+
+        fake.rdonly_prog = true;
+        assert_list(&fake, catalog, "1", "info maps level");
+        fake.value_error[0] = -ENOMEM;
+        assert_list(&fake, catalog, "1", "info maps level");
+        assert_list(&fake, catalog, "1/maps/10/vars", "bpf_metadata_level");
+        g_assert_cmpint(look(&fake, catalog, "1/level"), ==, -ENOMEM);
+}
+
+/* In an object file anything may be called anything. */
+static void test_odd_name(void)
+{
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, true);
+
+        fake.name = ENTRY_CANNOT_BE_SHOWN;
+        assert_list(&fake, catalog, "maps/(cannot be shown)/progs",
+                    "(cannot be shown) (cannot be shown)~2 (cannot be shown)~3");
+        g_assert_cmpint(look(&fake, catalog, "maps/(cannot be shown)/progs/(cannot be shown)"), ==,
+                        0);
+}
+
+/* Who lists maps asks all programs only if there is a map without a guardian, and sees the maps
+ * also if that fails. */
+static void test_maps_without_progs(void)
+{
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
+        guint n;
+
+        fake.next_error = -EPERM;
+        assert_list(&fake, catalog, "maps", "10 11");
+        fake.next_error = 0;
+        fake.n_bound = 2;
+        assert_list(&fake, catalog, "maps", "10 11");
+        n = fake.n_maps;
+        g_usleep(INDEX_LAG_MS * 1000 + 1000);
+        assert_list(&fake, catalog, "maps", "10 11");
+        g_assert_cmpuint(fake.n_maps, ==, n);
+}
+
+/* However long it takes to begin, a request gets on: else a long listing would begin as often as it
+ * has entries. */
+static void test_slow_listing(void)
+{
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
+        g_auto(Entry) entry = { 0 };
+        g_autoptr(GString) names = g_string_new(NULL);
+
+        fake.n_bound = 2;
+        fake.frozen = fake.rdonly_prog = true;
+        g_assert_cmpint(look_up(&fake, catalog, "1", &entry), ==, 0);
+        assert_list(&fake, catalog, "1", "info maps level team");
+        fake.prog_time = 20000;
+        begin(&fake, catalog);
+        g_assert_cmpint(layout_list(catalog, &entry.place, ENTRY_OWN_KEYS, add_name, names), ==, 0);
+        g_assert_cmpstr(names->str, ==, "level team");
+}
+
+/* Makes the variable of the first map a struct, bpf_metadata_build, with the member level. */
+static void make_struct(Fake *fake)
+{
+        struct btf *btf = btf__new_empty();
+        int member = btf__add_int(btf, "int", 4, BTF_INT_SIGNED);
+        int type = btf__add_struct(btf, "build", 4), variable;
+
+        btf__free(fake->btf[0]);
+        fake->btf[0] = btf;
+        g_assert_cmpint(btf__add_field(btf, "level", member, 0, 0), ==, 0);
+        variable = btf__add_var(btf, "bpf_metadata_build", BTF_VAR_GLOBAL_ALLOCATED, type);
+        fake->datasec[0] = btf__add_datasec(btf, ".data", 4);
+        g_assert_cmpint(btf__add_datasec_var_info(btf, variable, 0, 4), ==, 0);
+}
+
+/* The kernel remembers the struct's directory and asks no more for it: whoever looks into it has to
+ * notice the freeze. */
+static void test_struct_frozen_late(void)
+{
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
+        g_auto(Entry) directory = { 0 };
+        g_auto(Entry) entry = { 0 };
+
+        make_struct(&fake);
+        fake.rdonly_prog = true;
+        g_assert_cmpint(look_up(&fake, catalog, "1/build", &directory), ==, 0);
+        g_assert_true(directory.lasting);
+        g_assert_cmpint(layout_find(catalog, &directory.place, "level", &entry), ==, 0);
+        g_assert_cmpint(entry.type, ==, ENTRY_CHANGING_FILE);
+        entry_clear(&entry);
+        fake.frozen = true;
+        begin(&fake, catalog);
+        g_assert_cmpint(layout_find(catalog, &directory.place, "level", &entry), ==, 0);
+        g_assert_cmpint(entry.type, ==, ENTRY_FILE);
+}
+
 /* What was read before the freeze is never taken for final, whoever notices the freeze. */
 static void test_frozen_late(void)
 {
@@ -418,6 +557,13 @@ int main(int argc, char **argv)
         g_test_add_func("/catalog/unread-map", test_unread_map);
         g_test_add_func("/catalog/closed-map", test_closed_map);
         g_test_add_func("/catalog/closed-prog", test_closed_prog);
+        g_test_add_func("/catalog/opened-again", test_opened_again);
+        g_test_add_func("/catalog/vars-stay", test_vars_stay);
+        g_test_add_func("/catalog/names-stay", test_names_stay);
+        g_test_add_func("/catalog/odd-name", test_odd_name);
+        g_test_add_func("/catalog/maps-without-progs", test_maps_without_progs);
+        g_test_add_func("/layout/slow-listing", test_slow_listing);
+        g_test_add_func("/contents/struct-frozen-late", test_struct_frozen_late);
         g_test_add_func("/contents/frozen-late", test_frozen_late);
         g_test_add_func("/contents/frozen-unseen", test_frozen_unseen);
         g_test_add_func("/entries/names-in-order", test_names_in_order);

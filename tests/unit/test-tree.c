@@ -209,6 +209,28 @@ static void test_changing(void)
         g_assert_cmpstr(text->str, ==, "7\n");
 }
 
+/* A file that changed and can't any more keeps the number that a listing says, and its time. */
+static void test_former(void)
+{
+        g_auto(Mounted) mounted = { 0 };
+        TreeEntry prog, old, new;
+
+        mounted_init(&mounted, 1 << 20);
+        mounted.fake.frozen = false;
+        prog = look_up(&mounted, TREE_ROOT, "1");
+        old = look_up(&mounted, prog.ino, "level");
+        mounted.fake.frozen = true;
+        mounted.fake.value[0] = 7;
+        new = look_up(&mounted, prog.ino, "level");
+        g_assert_cmpuint(new.ino, !=, old.ino);
+        g_assert_cmpfloat(new.entry_timeout, ==, TREE_FOREVER);
+        g_assert_cmpint(new.attr.st_mtim.tv_sec, >, old.attr.st_mtim.tv_sec);
+        g_assert_cmpuint(in_list(&mounted, prog.ino, "level", false, NULL).attr.st_ino, ==,
+                         new.attr.st_ino);
+        g_assert_cmpuint(in_list(&mounted, prog.ino, "level", true, NULL).attr.st_ino, ==,
+                         new.attr.st_ino);
+}
+
 static guint n_told;
 
 static void told(void *data)
@@ -272,6 +294,7 @@ int main(int argc, char **argv)
         g_test_add_func("/tree/counts", test_counts);
         g_test_add_func("/tree/known", test_known);
         g_test_add_func("/tree/changing", test_changing);
+        g_test_add_func("/tree/former", test_former);
         g_test_add_func("/tree/gone", test_gone);
         g_test_add_func("/tree/modes", test_modes);
         return g_test_run();
