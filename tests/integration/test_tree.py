@@ -36,6 +36,8 @@ TREE_ONLY = {
     "attach_btf_obj_id": "never",
     "attach_btf_id": "never",
     "frozen": "always, but on kernels that do not tell",
+    "sources": "only with the instructions (prog dump)",
+    "functions": "likewise",
 }
 
 
