@@ -774,8 +774,8 @@ int map_variables(Map *map, Variables **out)
         if (map->facts.global_data)
                 r = map_value(map, &value);
         /* What can't be looked into has one file that says so: it is too large (E2BIG), not for us
-         * to read (EPERM), or has BTF that libbpf does not know (EINVAL). */
-        if (r == -E2BIG || r == -EPERM || r == -EINVAL) {
+         * to read (EPERM), has BTF that libbpf does not know (EINVAL), or has none (ENODATA). */
+        if (r == -E2BIG || r == -EPERM || r == -EINVAL || r == -ENODATA) {
                 map->variables = variables_unreadable(r);
                 map->catalog->memory -= map->variables->bytes;
                 *out = map->variables;

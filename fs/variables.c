@@ -148,6 +148,15 @@ static void variable_clear(Variable *variable)
         decoded_clear(&variable->value);
 }
 
+/* A file that says why nothing else is shown. */
+static Decoded decoded_note(char *name, const char *why)
+{
+        Decoded decoded = { .name = name, .text = g_strdup_printf("(cannot be shown: %s)\n", why) };
+
+        decoded.size = strlen(decoded.text);
+        return decoded;
+}
+
 Variables *variables_new(const SourceValue *value, uint32_t datasec, DecodeBudget *budget)
 {
         g_autoptr(GArray) found = value->btf ? metadata_variables(value->btf, datasec)
@@ -168,9 +177,12 @@ Variables *variables_new(const SourceValue *value, uint32_t datasec, DecodeBudge
                 const MetadataVariable *source = &g_array_index(found, MetadataVariable, i);
                 Variable *variable = &variables->items[i];
                 ValueRef ref = value_of_variable(source->type, source->offset);
+                char *name = names_give(names, source->name, source->name);
 
-                variable->value = decoded_value(
-                        &space, &ref, names_give(names, source->name, source->name), &left);
+                variable->value =
+                        source->offset == SOURCE_UNKNOWN_OFFSET
+                                ? decoded_note(name, "where it is in the file is not known")
+                                : decoded_value(&space, &ref, name, &left);
                 share_names(variable, source);
                 names_bytes += strlen(variable->value.name) + sizeof(Variable);
         }
@@ -183,16 +195,15 @@ Variables *variables_unreadable(int error)
 {
         Variables *variables = g_malloc0(sizeof(Variables) + sizeof(Variable));
         Variable *variable = &variables->items[0];
-        const char *why = error == -E2BIG   ? "the map or its BTF is too large"
-                          : error == -EPERM ? "the map may not be read"
-                                            : "its BTF is not understood";
+        const char *why = error == -E2BIG     ? "the map or its BTF is too large"
+                          : error == -EPERM   ? "the map may not be read"
+                          : error == -ENODATA ? "no BTF describes it"
+                                              : "its BTF is not understood";
 
         variables->refs = 1;
         variables->n = 1;
-        variable->value.name = g_strdup("(cannot be shown)");
+        variable->value = decoded_note(g_strdup("(cannot be shown)"), why);
         variable->declared = variable->value.name;
-        variable->value.text = g_strdup_printf("(cannot be shown: %s)\n", why);
-        variable->value.size = strlen(variable->value.text);
         return variables;
 }
 

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What a loader would refuse an object file for. */
+
+#include "object-problems.h"
+
+#include <stdint.h>
+
+GPtrArray *object_problems_new(void)
+{
+        return g_ptr_array_new_with_free_func(g_free);
+}
+
+void object_append_text(GString *out, const char *text)
+{
+        while (*text) {
+                gunichar c = g_utf8_get_char_validated(text, -1);
+
+                if (c == (gunichar)-1 || c == (gunichar)-2 || !g_unichar_isprint(c)) {
+                        g_string_append_printf(out, "\\x%02x", (uint8_t)*text++);
+                        continue;
+                }
+                if (c == '\\')
+                        g_string_append_c(out, '\\');
+                g_string_append_unichar(out, c);
+                text = g_utf8_next_char(text);
+        }
+}
+
+void object_problems_add(GPtrArray *problems, const char *format, ...)
+{
+        g_autoptr(GString) line = g_string_new(NULL);
+        g_autofree char *text = NULL;
+        va_list args;
+
+        if (problems->len > OBJECT_MAX_PROBLEMS)
+                return;
+        if (problems->len == OBJECT_MAX_PROBLEMS) {
+                g_ptr_array_add(problems, g_strdup("..."));
+                return;
+        }
+        va_start(args, format);
+        text = g_strdup_vprintf(format, args);
+        va_end(args);
+        object_append_text(line, text);
+        g_ptr_array_add(problems, g_strdup(line->str));
+}
