@@ -322,6 +322,19 @@ static int serve(const Arguments *arguments, Source *source, Ready *ready)
         return serve_inside(arguments, tree, watch, ops);
 }
 
+/* Says what a loader would refuse to whoever mounts, and to the log. In the foreground that is one.
+ */
+static void tell_problems(const Arguments *arguments, const Source *source)
+{
+        for (guint i = 0; source->problems && i < source->problems->len; i++) {
+                const char *problem = source->problems->pdata[i];
+
+                if (!arguments->foreground)
+                        say("'%s': %s", arguments->source, problem);
+                syslog(LOG_WARNING, "'%s': %s", arguments->source, problem);
+        }
+}
+
 static int run(Arguments *arguments, Ready *ready)
 {
         g_autofree char *absolute = NULL;
@@ -341,6 +354,7 @@ static int run(Arguments *arguments, Ready *ready)
         }
         openlog("bpfmetafs", LOG_PID | LOG_NDELAY | (ready->foreground ? LOG_PERROR : 0),
                 LOG_DAEMON);
+        tell_problems(arguments, source);
         status = serve(arguments, source, ready);
         source->ops->free(source);
         return status;

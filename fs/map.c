@@ -199,8 +199,8 @@ int map_variables(Map *map, Variables **out)
         if (map->facts.global_data)
                 r = map_value(map, &value);
         /* What can't be looked into has one file that says so: it is too large (E2BIG), not for us
-         * to read (EPERM), or has BTF that libbpf does not know (EINVAL). */
-        if (r == -E2BIG || r == -EPERM || r == -EACCES || r == -EINVAL) {
+         * to read (EPERM), has BTF that libbpf does not know (EINVAL), or has none (ENODATA). */
+        if (r == -E2BIG || r == -EPERM || r == -EACCES || r == -EINVAL || r == -ENODATA) {
                 set_variables(map, variables_unreadable(r));
         } else if (r < 0) {
                 return r;

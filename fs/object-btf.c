@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/*
- * The BTF of an object file.
- *
- * Types are changed through pointers into our own copy of the BTF, as libbpf does: there is no
- * interface for it.
- */
+/* The BTF of an object file. */
 
 #include "object-btf.h"
+#include "object-problems.h"
 
 #include <elf.h>
 #include <linux/bpf.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* libbpf's parser takes it for granted that types are aligned. */
@@ -36,112 +31,35 @@ static const char *name_at(const ObjectBtf *btf, uint32_t offset)
         return object_usable_name(btf__name_by_offset(btf->btf, offset));
 }
 
-/* The type @id if it is a variable; NULL if not. */
-static struct btf_type *variable(const ObjectBtf *btf, uint32_t id)
-{
-        struct btf_type *type = (struct btf_type *)btf__type_by_id(btf->btf, id);
-
-        return type && btf_is_var(type) ? type : NULL;
-}
-
-/* The variables of the symbol table: const char * to index. Of global ones the first of a name; of
- * local ones only those whose name no other has, with index 0, that of no symbol, for the others.
+/*
+ * A linker that does not know BTF puts that of one file behind that of another (ld -r). Only the
+ * first is read, here and by libbpf.
  */
-static GHashTable *index_variables(const ObjectElf *elf, bool local)
+static void check_for_more(const ObjectElf *elf, uint32_t index, GPtrArray *problems)
 {
-        GHashTable *index = g_hash_table_new(g_str_hash, g_str_equal);
+        const ObjectSection *section = object_elf_section(elf, index);
+        struct btf_header header;
+        uint64_t end;
+        bool more = section->shared;
 
-        for (guint i = 0; i < elf->symbols->len; i++) {
-                const ObjectSymbol *symbol = object_elf_symbol(elf, i);
-
-                if (symbol->type != STT_OBJECT || (symbol->bind == STB_LOCAL) != local)
-                        continue;
-                if (!g_hash_table_contains(index, symbol->name))
-                        g_hash_table_insert(index, (char *)symbol->name, GSIZE_TO_POINTER(i));
-                else if (local)
-                        g_hash_table_insert(index, (char *)symbol->name, NULL);
+        memcpy(&header, section->bytes, sizeof(header));
+        if (header.magic != BTF_MAGIC) {
+                header.hdr_len = GUINT32_SWAP_LE_BE(header.hdr_len);
+                header.str_off = GUINT32_SWAP_LE_BE(header.str_off);
+                header.str_len = GUINT32_SWAP_LE_BE(header.str_len);
         }
-        return index;
+        /* Strings are last, and the next begins at a multiple of 8 at most. */
+        end = (uint64_t)header.hdr_len + header.str_off + header.str_len;
+        for (uint64_t at = end; at < end + 8 && at + sizeof(header) <= section->size; at++)
+                more |= memcmp(section->bytes + at, section->bytes, sizeof(header.magic)) == 0;
+        if (more)
+                object_problems_add(problems,
+                                    "it has more than one .BTF, and only the first is read: what "
+                                    "the others describe is lost; link objects with 'bpftool gen "
+                                    "object'");
 }
 
-typedef struct Variables {
-        GHashTable *global;
-        GHashTable *local;
-} Variables;
-
-/* Fills in what compilers leave zero: the size of a section, and the offsets of its variables,
- * which the symbol table has. Clang does so only for global variables, and libbpf only knows these;
- * gcc for all. */
-static void complete(const ObjectBtf *btf, const ObjectElf *elf, const Variables *variables,
-                     struct btf_type *datasec)
-{
-        uint32_t section = object_elf_section_named(elf, name_at(btf, datasec->name_off));
-        struct btf_var_secinfo *var = btf_var_secinfos(datasec);
-        bool offsets = datasec->size == 0;
-
-        if (section == 0)
-                return;
-        if (offsets)
-                datasec->size = MIN(object_elf_section(elf, section)->size, UINT32_MAX);
-        for (uint32_t i = 0; i < btf_vlen(datasec); i++, var++) {
-                struct btf_type *type = variable(btf, var->type);
-                bool local = type && btf_var(type)->linkage == BTF_VAR_STATIC;
-                const ObjectSymbol *symbol;
-                uint32_t index;
-
-                if (!type || btf_var(type)->linkage == BTF_VAR_GLOBAL_EXTERN ||
-                    (local && var->offset != 0))
-                        continue;
-                index = GPOINTER_TO_SIZE(
-                        g_hash_table_lookup(local ? variables->local : variables->global,
-                                            name_at(btf, type->name_off)));
-                if (index == 0)
-                        continue;
-                symbol = object_elf_symbol(elf, index);
-                if (symbol->section != section)
-                        continue;
-                if (offsets)
-                        var->offset = MIN(symbol->value, UINT32_MAX);
-                /* A hidden variable is the object's own: user space is not to map it. */
-                if (symbol->visibility == STV_HIDDEN || symbol->visibility == STV_INTERNAL)
-                        btf_var(type)->linkage = BTF_VAR_STATIC;
-        }
-}
-
-static int compare_offsets(const void *a, const void *b)
-{
-        const struct btf_var_secinfo *x = a, *y = b;
-
-        if (x->offset != y->offset)
-                return x->offset < y->offset ? -1 : 1;
-        return x->type < y->type ? -1 : x->type > y->type;
-}
-
-static void read_datasecs(ObjectBtf *btf, const ObjectElf *elf)
-{
-        g_autoptr(GHashTable) global = index_variables(elf, false);
-        g_autoptr(GHashTable) local = index_variables(elf, true);
-        const Variables variables = { .global = global, .local = local };
-
-        for (uint32_t id = 1; id < btf__type_cnt(btf->btf); id++) {
-                struct btf_type *type = (struct btf_type *)btf__type_by_id(btf->btf, id);
-                const char *name;
-
-                if (!btf_is_datasec(type))
-                        continue;
-                name = name_at(btf, type->name_off);
-                if (!g_hash_table_contains(btf->datasec_by_name, name))
-                        g_hash_table_insert(btf->datasec_by_name, (char *)name,
-                                            GSIZE_TO_POINTER(id));
-                /* The variables of these two are in the kernel. */
-                if (strcmp(name, ".kconfig") != 0 && strcmp(name, ".ksyms") != 0)
-                        complete(btf, elf, &variables, type);
-                qsort(btf_var_secinfos(type), btf_vlen(type), sizeof(struct btf_var_secinfo),
-                      compare_offsets);
-        }
-}
-
-static void read_btf(ObjectBtf *btf, const ObjectElf *elf)
+static void read_btf(ObjectBtf *btf, const ObjectElf *elf, GPtrArray *problems)
 {
         uint32_t index = object_elf_section_named(elf, ".BTF");
         const ObjectSection *section = object_elf_section(elf, index);
@@ -156,7 +74,7 @@ static void read_btf(ObjectBtf *btf, const ObjectElf *elf)
                 return;
         btf->broken = false;
         btf__set_pointer_size(btf->btf, 8);
-        read_datasecs(btf, elf);
+        check_for_more(elf, index, problems);
 }
 
 /* A number of .BTF.ext, which has a byte order of its own. */
@@ -168,21 +86,43 @@ static uint32_t get32(const uint8_t *bytes, bool swapped)
         return swapped ? GUINT32_SWAP_LE_BE(value) : value;
 }
 
-/* Appends the line records of one section: @n of them, @size bytes each. */
-static void read_records(GArray *lines, const uint8_t *bytes, uint32_t n, uint32_t size,
-                         bool swapped, uint32_t section)
-{
-        for (uint32_t i = 0; i < n; i++, bytes += size) {
-                ObjectLine line = {
-                        .at = { .section = section,
-                                .insn = get32(bytes, swapped) / OBJECT_INSN_SIZE,
-                                .order = lines->len },
-                        .file = get32(bytes + 4, swapped),
-                        .line = BPF_LINE_INFO_LINE_NUM(get32(bytes + 12, swapped)),
-                };
+/* The section .BTF.ext while its line records are read. */
+typedef struct LineReader {
+        const ObjectElf *elf;
+        const uint8_t *bytes;
+        uint32_t section; /* its index */
+        bool swapped;
+        uint32_t size; /* of a record in bytes */
+        GArray *relocations;
+        GArray *lines;
+} LineReader;
 
-                g_array_append_val(lines, line);
+/* Appends the record that begins at a byte of .BTF.ext. @section is the only one of the name that
+ * it stands under, or 0. As for variables, a relocation knows better. */
+static void read_record(LineReader *reader, uint64_t at, uint32_t section)
+{
+        const ObjectRelocation *relocation =
+                object_relocation_find(reader->relocations, reader->section, at);
+        uint64_t byte = get32(reader->bytes + at, reader->swapped);
+        ObjectLine line = {
+                .file = get32(reader->bytes + at + 4, reader->swapped),
+                .line = BPF_LINE_INFO_LINE_NUM(get32(reader->bytes + at + 12, reader->swapped)),
+        };
+
+        if (relocation) {
+                const ObjectSymbol *symbol = object_elf_symbol(reader->elf, relocation->symbol);
+
+                section = symbol->section;
+                byte += symbol->value;
         }
+        if (section == SHN_UNDEF)
+                return;
+        line.at = (ObjectPlace){
+                .section = section,
+                .insn = MIN(byte / OBJECT_INSN_SIZE, UINT32_MAX),
+                .order = reader->lines->len,
+        };
+        g_array_append_val(reader->lines, line);
 }
 
 /*
@@ -192,67 +132,78 @@ static void read_records(GArray *lines, const uint8_t *bytes, uint32_t n, uint32
  * name, the number of its records, and these, which begin with the instruction's offset, the names
  * of the file and of the line's text, and a number for line and column.
  */
-static void read_lines(ObjectBtf *btf, const ObjectElf *elf)
+static void read_lines(ObjectBtf *btf, LineReader *reader)
 {
         enum { header_size = 24, section_size = 8, record_size = 16 };
-        uint32_t index = object_elf_section_named(elf, ".BTF.ext");
-        const ObjectSection *section = object_elf_section(elf, index);
+        const ObjectSection *section = object_elf_section(reader->elf, reader->section);
         const uint8_t *bytes = section->bytes;
         uint64_t start, end;
-        uint32_t size;
         uint16_t magic;
-        bool swapped;
 
-        if (!btf->btf || index == 0 || !bytes || section->size < header_size)
+        if (!btf->btf || reader->section == 0 || !bytes || section->size < header_size)
                 return;
         memcpy(&magic, bytes, sizeof(magic));
-        swapped = magic == GUINT16_SWAP_LE_BE(BTF_MAGIC);
-        if (magic != BTF_MAGIC && !swapped)
+        reader->swapped = magic == GUINT16_SWAP_LE_BE(BTF_MAGIC);
+        if (magic != BTF_MAGIC && !reader->swapped)
                 return;
-        start = (uint64_t)get32(bytes + 4, swapped) + get32(bytes + 16, swapped);
-        end = start + get32(bytes + 20, swapped);
-        if (end > section->size || end - start < sizeof(size))
+        start = (uint64_t)get32(bytes + 4, reader->swapped) + get32(bytes + 16, reader->swapped);
+        end = start + get32(bytes + 20, reader->swapped);
+        if (end > section->size || end - start < sizeof(uint32_t))
                 return;
-        size = get32(bytes + start, swapped);
-        if (size < record_size)
+        reader->bytes = bytes;
+        reader->size = get32(bytes + start, reader->swapped);
+        if (reader->size < record_size)
                 return;
-        for (start += sizeof(size); end - start >= section_size;) {
-                const char *name = name_at(btf, get32(bytes + start, swapped));
-                uint32_t n = get32(bytes + start + 4, swapped);
-                uint32_t target = object_elf_section_named(elf, name);
+        for (start += sizeof(uint32_t); end - start >= section_size;) {
+                const char *name = name_at(btf, get32(bytes + start, reader->swapped));
+                uint32_t n = get32(bytes + start + 4, reader->swapped);
+                uint32_t target = object_elf_only_section_named(reader->elf, name);
 
                 start += section_size;
-                if ((end - start) / size < n)
+                if ((end - start) / reader->size < n)
                         break;
-                if (target != 0)
-                        read_records(btf->lines, bytes + start, n, size, swapped, target);
-                start += (uint64_t)n * size;
+                for (uint32_t i = 0; i < n; i++, start += reader->size)
+                        read_record(reader, start, target);
         }
         g_array_sort(btf->lines, object_place_compare);
 }
 
-ObjectBtf *object_btf_new(const ObjectElf *elf)
+ObjectBtf *object_btf_new(const ObjectElf *elf, GPtrArray *problems)
 {
         ObjectBtf *btf = g_new0(ObjectBtf, 1);
+        LineReader reader = {
+                .elf = elf,
+                .section = object_elf_section_named(elf, ".BTF.ext"),
+        };
+        g_autoptr(GArray) relocations = object_elf_relocations_of(elf, reader.section);
 
-        btf->datasec_by_name = g_hash_table_new(g_str_hash, g_str_equal);
         btf->lines = g_array_new(FALSE, FALSE, sizeof(ObjectLine));
-        read_btf(btf, elf);
-        read_lines(btf, elf);
+        read_btf(btf, elf, problems);
+        btf->variables = object_variables_new(elf, btf->btf, problems);
+        reader.relocations = relocations;
+        reader.lines = btf->lines;
+        read_lines(btf, &reader);
         return btf;
 }
 
 void object_btf_free(ObjectBtf *btf)
 {
         g_array_unref(btf->lines);
-        g_hash_table_unref(btf->datasec_by_name);
+        object_variables_free(btf->variables);
         btf__free(btf->btf);
         g_free(btf);
 }
 
+const char *object_btf_name(const ObjectBtf *btf, uint32_t id)
+{
+        return name_at(btf, btf__type_by_id(btf->btf, id)->name_off);
+}
+
 uint32_t object_btf_datasec(const ObjectBtf *btf, const char *name)
 {
-        return GPOINTER_TO_SIZE(g_hash_table_lookup(btf->datasec_by_name, name));
+        int id = btf->btf ? btf__find_by_name_kind(btf->btf, name, BTF_KIND_DATASEC) : 0;
+
+        return MAX(id, 0);
 }
 
 void object_btf_foreach_variable(const ObjectBtf *btf, uint32_t datasec, ObjectVariableFunc func,
@@ -262,25 +213,11 @@ void object_btf_foreach_variable(const ObjectBtf *btf, uint32_t datasec, ObjectV
         const struct btf_var_secinfo *var = btf_var_secinfos(section);
 
         for (uint32_t i = 0; i < btf_vlen(section); i++, var++) {
-                const struct btf_type *type = variable(btf, var->type);
+                const struct btf_type *type = btf__type_by_id(btf->btf, var->type);
 
-                if (type)
-                        func(name_at(btf, type->name_off), type->type, var->offset, data);
+                if (type && btf_is_var(type))
+                        func(name_at(btf, type->name_off), type->type, data);
         }
-}
-
-bool object_btf_has_global(const ObjectBtf *btf, uint32_t datasec)
-{
-        const struct btf_type *section = btf__type_by_id(btf->btf, datasec);
-        const struct btf_var_secinfo *var = btf_var_secinfos(section);
-
-        for (uint32_t i = 0; i < btf_vlen(section); i++, var++) {
-                const struct btf_type *type = variable(btf, var->type);
-
-                if (type && btf_var(type)->linkage != BTF_VAR_STATIC)
-                        return true;
-        }
-        return false;
 }
 
 const struct btf_type *object_btf_resolve(const ObjectBtf *btf, uint32_t id)
@@ -304,7 +241,7 @@ static bool member_number(const ObjectBtf *btf, const struct btf_member *member,
 }
 
 /* The same, or what __ulong() declares: an enum with one value. */
-static void member_long(const ObjectBtf *btf, const struct btf_member *member, uint64_t *number)
+static bool member_long(const ObjectBtf *btf, const struct btf_member *member, uint64_t *number)
 {
         const struct btf_type *type = object_btf_resolve(btf, member->type);
         uint32_t value;
@@ -315,30 +252,73 @@ static void member_long(const ObjectBtf *btf, const struct btf_member *member, u
                 *number = (int64_t)btf_enum(type)->val;
         else if (type && btf_is_enum64(type) && btf_vlen(type) == 1)
                 *number = btf_enum64_value(btf_enum64(type));
+        else
+                return false;
+        return true;
 }
 
 /* The size of what __type() declares: a pointer to the key or value. */
-static void member_size(const ObjectBtf *btf, const struct btf_member *member, uint32_t *size)
+static bool member_size(const ObjectBtf *btf, const struct btf_member *member, uint32_t *size)
 {
         const struct btf_type *type = object_btf_resolve(btf, member->type);
-        int64_t bytes;
+        int64_t bytes = type && btf_is_ptr(type) ? btf__resolve_size(btf->btf, type->type) : -1;
 
-        if (!type || !btf_is_ptr(type))
-                return;
-        bytes = btf__resolve_size(btf->btf, type->type);
         if (bytes >= 0)
                 *size = bytes;
+        return bytes >= 0;
 }
 
-/* The struct in what __array(values, ...) declares: an array of pointers to it. NULL if there is
- * none: a program array holds functions. */
-static const struct btf_type *member_inner(const ObjectBtf *btf, const struct btf_member *member)
+/* What __array(values, ...) declares: an array of pointers to a struct, that of the inner maps, or
+ * to functions, those of a program array. *@inner is the struct. */
+static bool member_inner(const ObjectBtf *btf, const struct btf_member *member,
+                         const struct btf_type **inner)
 {
-        const struct btf_type *type = btf__type_by_id(btf->btf, member->type);
+        const struct btf_type *type = object_btf_resolve(btf, member->type);
 
         type = type && btf_is_array(type) ? object_btf_resolve(btf, btf_array(type)->type) : NULL;
         type = type && btf_is_ptr(type) ? object_btf_resolve(btf, type->type) : NULL;
-        return type && btf_is_struct(type) ? type : NULL;
+        if (type && btf_is_struct(type))
+                *inner = type;
+        return type && (btf_is_struct(type) || btf_is_func_proto(type));
+}
+
+/* A member that is a number, where it goes, and what is unclear without it. */
+typedef struct Attribute {
+        const char *name;
+        size_t offset; /* in an ObjectDefinition, of 32 bits */
+        ObjectUnclear unclear;
+} Attribute;
+
+static const Attribute attributes[] = {
+        { "type", offsetof(ObjectDefinition, type), OBJECT_UNCLEAR_TYPE },
+        { "max_entries", offsetof(ObjectDefinition, max_entries), OBJECT_UNCLEAR_ENTRIES },
+        { "map_flags", offsetof(ObjectDefinition, flags), OBJECT_UNCLEAR_FLAGS },
+        { "key_size", offsetof(ObjectDefinition, key_size), OBJECT_UNCLEAR_KEY },
+        { "value_size", offsetof(ObjectDefinition, value_size), OBJECT_UNCLEAR_VALUE },
+        { "numa_node", offsetof(ObjectDefinition, numa_node), OBJECT_UNCLEAR_OTHER },
+        { "pinning", offsetof(ObjectDefinition, pinning), OBJECT_UNCLEAR_OTHER },
+};
+
+/* Reads one member, and returns what is unclear by it. */
+static unsigned read_member(const ObjectBtf *btf, const struct btf_member *member, const char *name,
+                            ObjectDefinition *out, const struct btf_type **inner)
+{
+        for (size_t i = 0; i < G_N_ELEMENTS(attributes); i++)
+                if (strcmp(name, attributes[i].name) == 0)
+                        return member_number(btf, member,
+                                             (void *)((char *)out + attributes[i].offset))
+                                       ? 0
+                                       : attributes[i].unclear;
+        if (strcmp(name, "map_extra") == 0)
+                return member_long(btf, member, &out->extra) ? 0 : OBJECT_UNCLEAR_OTHER;
+        if (strcmp(name, "key") == 0)
+                return member_size(btf, member, &out->key_size) ? 0 : OBJECT_UNCLEAR_KEY;
+        if (strcmp(name, "value") == 0)
+                return member_size(btf, member, &out->value_size) ? 0 : OBJECT_UNCLEAR_VALUE;
+        if (strcmp(name, "values") != 0)
+                return OBJECT_UNCLEAR_OTHER;
+        out->value_size = sizeof(uint32_t);
+        return member_inner(btf, member, inner) ? 0 : OBJECT_UNCLEAR_OTHER;
 }
 
 const struct btf_type *object_btf_definition(const ObjectBtf *btf, const struct btf_type *type,
@@ -349,31 +329,13 @@ const struct btf_type *object_btf_definition(const ObjectBtf *btf, const struct 
 
         for (uint32_t i = 0; i < MIN(btf_vlen(type), OBJECT_MAX_MEMBERS); i++, member++) {
                 const char *name = name_at(btf, member->name_off);
+                unsigned unclear = read_member(btf, member, name, out, &inner);
 
-                if (strcmp(name, "type") == 0) {
-                        member_number(btf, member, &out->type);
-                } else if (strcmp(name, "max_entries") == 0) {
-                        member_number(btf, member, &out->max_entries);
-                } else if (strcmp(name, "map_flags") == 0) {
-                        member_number(btf, member, &out->flags);
-                } else if (strcmp(name, "numa_node") == 0) {
-                        member_number(btf, member, &out->numa_node);
-                } else if (strcmp(name, "pinning") == 0) {
-                        member_number(btf, member, &out->pinning);
-                } else if (strcmp(name, "map_extra") == 0) {
-                        member_long(btf, member, &out->extra);
-                } else if (strcmp(name, "key_size") == 0) {
-                        member_number(btf, member, &out->key_size);
-                } else if (strcmp(name, "value_size") == 0) {
-                        member_number(btf, member, &out->value_size);
-                } else if (strcmp(name, "key") == 0) {
-                        member_size(btf, member, &out->key_size);
-                } else if (strcmp(name, "value") == 0) {
-                        member_size(btf, member, &out->value_size);
-                } else if (strcmp(name, "values") == 0) {
-                        out->value_size = sizeof(uint32_t);
-                        inner = member_inner(btf, member);
-                }
+                if (unclear && !out->strange)
+                        out->strange = name;
+                out->unclear |= unclear;
         }
+        if (out->type == BPF_MAP_TYPE_UNSPEC)
+                out->unclear |= OBJECT_UNCLEAR_TYPE;
         return inner;
 }

@@ -3,13 +3,13 @@
 #define BPFMETAFS_OBJECT_BTF_H
 
 /*
- * The BTF of an object file: completed like libbpf completes it before it loads, map definitions,
- * and the source lines of .BTF.ext.
+ * The BTF of an object file: its variables, map definitions, and the source lines of .BTF.ext.
  *
  * All of it is hostile: libbpf's parser checks neither type ids nor names.
  */
 
 #include "object-elf.h"
+#include "object-variables.h"
 
 #include <bpf/btf.h>
 
@@ -20,10 +20,10 @@
 #define OBJECT_MAX_MEMBERS 64u
 
 typedef struct ObjectBtf {
-        struct btf *btf;             /* NULL if there is none that can be read */
-        bool broken;                 /* there is one, but it cannot be read */
-        GHashTable *datasec_by_name; /* const char * to type id; the first of a name */
-        GArray *lines;               /* ObjectLine, by place */
+        struct btf *btf; /* NULL if there is none that can be read */
+        bool broken;     /* there is one, but it cannot be read */
+        ObjectVariables *variables;
+        GArray *lines; /* ObjectLine, by place */
 } ObjectBtf;
 
 /* A record of .BTF.ext: the source line of the instructions from here on. */
@@ -32,6 +32,16 @@ typedef struct ObjectLine {
         uint32_t file; /* offset of its name in the BTF's strings */
         uint32_t line;
 } ObjectLine;
+
+/* What of a definition is not understood. */
+typedef enum ObjectUnclear {
+        OBJECT_UNCLEAR_TYPE = 1 << 0, /* or there is none */
+        OBJECT_UNCLEAR_FLAGS = 1 << 1,
+        OBJECT_UNCLEAR_KEY = 1 << 2,
+        OBJECT_UNCLEAR_VALUE = 1 << 3,
+        OBJECT_UNCLEAR_ENTRIES = 1 << 4,
+        OBJECT_UNCLEAR_OTHER = 1 << 5,
+} ObjectUnclear;
 
 /* What a definition in .maps says; 0 where it says nothing. */
 typedef struct ObjectDefinition {
@@ -43,23 +53,25 @@ typedef struct ObjectDefinition {
         uint32_t numa_node;
         uint32_t pinning;
         uint64_t extra;
+        unsigned unclear;    /* ObjectUnclear */
+        const char *strange; /* the first attribute that is not understood, borrowed; NULL: none */
 } ObjectDefinition;
 
-/* Never NULL. @elf may be freed before it. */
-ObjectBtf *object_btf_new(const ObjectElf *elf);
+/* Never NULL. Strings are borrowed from it, and @elf may be freed before it. */
+ObjectBtf *object_btf_new(const ObjectElf *elf, GPtrArray *problems);
 void object_btf_free(ObjectBtf *btf);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ObjectBtf, object_btf_free)
 
-/* The type id of the DATASEC of that name; 0 if there is none. */
+/* The name of the type @id, which must be there; "" if it has none that can be used. */
+const char *object_btf_name(const ObjectBtf *btf, uint32_t id);
+
+/* The type id of the DATASEC of that name as the file has it; 0 if there is none. */
 uint32_t object_btf_datasec(const ObjectBtf *btf, const char *name);
 
-/* Called for each variable of a DATASEC, by offset; @type is the type id of its value. */
-typedef void (*ObjectVariableFunc)(const char *name, uint32_t type, uint32_t offset, void *data);
+/* Called for each variable of a DATASEC; @type is the type id of its value. */
+typedef void (*ObjectVariableFunc)(const char *name, uint32_t type, void *data);
 void object_btf_foreach_variable(const ObjectBtf *btf, uint32_t datasec, ObjectVariableFunc func,
                                  void *data);
-
-/* True if a variable of the DATASEC is visible outside of its object. */
-bool object_btf_has_global(const ObjectBtf *btf, uint32_t datasec);
 
 /* The type @id without typedefs and qualifiers; NULL if that is none. */
 const struct btf_type *object_btf_resolve(const ObjectBtf *btf, uint32_t id);

@@ -3,6 +3,7 @@
 /* The functions of an object file. */
 
 #include "object-code.h"
+#include "object-problems.h"
 
 #include <elf.h>
 #include <linux/bpf.h>
@@ -12,7 +13,9 @@ typedef struct Scanner {
         ObjectCode *code;
         const ObjectElf *elf;
         const ObjectMaps *maps;
+        GPtrArray *problems;
         GArray *relocations;
+        const ObjectFunction *told; /* the last function of which a problem was told */
 } Scanner;
 
 /* Appends the symbol's function, if it is one and all of it is in its section. */
@@ -69,7 +72,7 @@ static void read_functions(ObjectCode *code, const ObjectElf *elf)
 
 /* The programs: global functions outside of .text. In .text are the functions that programs call;
  * but for libbpf before 1.5 the only function of an object is a program wherever it is. */
-static void find_programs(ObjectCode *code, const ObjectElf *elf)
+static void find_programs(ObjectCode *code, const ObjectElf *elf, GPtrArray *problems)
 {
         bool only = code->functions->len == 1;
 
@@ -79,6 +82,11 @@ static void find_programs(ObjectCode *code, const ObjectElf *elf)
 
                 if (strcmp(section, ".text") == 0 ? only : !function->local)
                         g_array_append_val(code->programs, i);
+                else if (strcmp(section, ".text") != 0)
+                        object_problems_add(problems,
+                                            "libbpf refuses the program '%s' in section '%s': it "
+                                            "is static",
+                                            function->name, section);
         }
 }
 
@@ -99,15 +107,37 @@ static void add_call(ObjectCode *code, uint32_t section, int64_t insn)
                 g_array_append_val(code->calls, index);
 }
 
-/* Adds what one instruction refers to. @symbol is that of its relocation; NULL if it has none. */
-static void scan_insn(Scanner *scanner, uint32_t section, uint32_t insn, const uint8_t *bytes,
-                      const ObjectSymbol *symbol)
+/* Adds what an instruction that loads an address refers to. */
+static void add_address(Scanner *scanner, const ObjectFunction *function,
+                        const ObjectSymbol *symbol, int64_t target, int32_t immediate)
 {
+        const ObjectSection *section = object_elf_section(scanner->elf, symbol->section);
+        uint32_t map = object_maps_of_symbol(scanner->maps, symbol, immediate);
+
+        /* What may be called back is appended like what is called. */
+        if (object_elf_is_code(section)) {
+                add_call(scanner->code, symbol->section,
+                         target + immediate / (int32_t)OBJECT_INSN_SIZE);
+        } else if (map != 0) {
+                g_array_append_val(scanner->code->refs, map);
+        } else if (symbol->section != SHN_UNDEF && scanner->told != function) {
+                scanner->told = function;
+                object_problems_add(scanner->problems,
+                                    "libbpf refuses the function '%s': it uses something in "
+                                    "section '%s' that is in no map",
+                                    function->name, section->name);
+        }
+}
+
+/* Adds what one instruction refers to. @symbol is that of its relocation; NULL if it has none. */
+static void scan_insn(Scanner *scanner, const ObjectFunction *function, uint32_t insn,
+                      const uint8_t *bytes, const ObjectSymbol *symbol)
+{
+        uint32_t section = function->at.section;
         bool big_endian = scanner->elf->big_endian;
         uint8_t source = big_endian ? bytes[1] & 0xf : bytes[1] >> 4;
         int64_t target = symbol ? symbol->value / OBJECT_INSN_SIZE % UINT32_MAX : insn;
         int32_t immediate;
-        uint32_t map;
 
         memcpy(&immediate, bytes + 4, sizeof(immediate));
         immediate = big_endian ? GINT32_FROM_BE(immediate) : GINT32_FROM_LE(immediate);
@@ -118,13 +148,7 @@ static void scan_insn(Scanner *scanner, uint32_t section, uint32_t insn, const u
                         add_call(scanner->code, symbol ? symbol->section : section,
                                  target + immediate + 1);
         } else if (bytes[0] == (BPF_LD | BPF_IMM | BPF_DW) && symbol) {
-                map = object_maps_of_symbol(scanner->maps, symbol);
-                /* What may be called back is appended like what is called. */
-                if (object_elf_is_code(object_elf_section(scanner->elf, symbol->section)))
-                        add_call(scanner->code, symbol->section,
-                                 target + immediate / (int32_t)OBJECT_INSN_SIZE);
-                else if (map != 0)
-                        g_array_append_val(scanner->code->refs, map);
+                add_address(scanner, function, symbol, target, immediate);
         }
 }
 
@@ -151,7 +175,7 @@ static void scan_function(Scanner *scanner, ObjectFunction *function)
                         if (!symbol)
                                 symbol = object_elf_symbol(scanner->elf, relocation->symbol);
                 }
-                scan_insn(scanner, section, insn, bytes + (size_t)insn * OBJECT_INSN_SIZE, symbol);
+                scan_insn(scanner, function, insn, bytes + (size_t)insn * OBJECT_INSN_SIZE, symbol);
         }
         function->n_refs = code->refs->len - function->first_ref;
         function->n_calls = code->calls->len - function->first_call;
@@ -177,18 +201,24 @@ static void scan_functions(Scanner *scanner)
         }
 }
 
-ObjectCode *object_code_new(const ObjectElf *elf, const ObjectMaps *maps)
+ObjectCode *object_code_new(const ObjectElf *elf, const ObjectMaps *maps, GPtrArray *problems)
 {
         ObjectCode *code = g_new0(ObjectCode, 1);
         g_autoptr(GArray) relocations = object_elf_relocations(elf);
-        Scanner scanner = { .code = code, .elf = elf, .maps = maps, .relocations = relocations };
+        Scanner scanner = {
+                .code = code,
+                .elf = elf,
+                .maps = maps,
+                .problems = problems,
+                .relocations = relocations,
+        };
 
         code->functions = g_array_new(FALSE, FALSE, sizeof(ObjectFunction));
         code->programs = g_array_new(FALSE, FALSE, sizeof(uint32_t));
         code->refs = g_array_new(FALSE, FALSE, sizeof(uint32_t));
         code->calls = g_array_new(FALSE, FALSE, sizeof(uint32_t));
         read_functions(code, elf);
-        find_programs(code, elf);
+        find_programs(code, elf, problems);
         scan_functions(&scanner);
         return code;
 }

@@ -36,7 +36,7 @@ typedef struct ObjectCode {
 } ObjectCode;
 
 /* Never NULL. Names are borrowed from @elf. */
-ObjectCode *object_code_new(const ObjectElf *elf, const ObjectMaps *maps);
+ObjectCode *object_code_new(const ObjectElf *elf, const ObjectMaps *maps, GPtrArray *problems);
 void object_code_free(ObjectCode *code);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ObjectCode, object_code_free)
 

@@ -75,6 +75,18 @@ guint object_place_find(const GArray *array, uint32_t section, uint32_t insn)
         return low;
 }
 
+const ObjectRelocation *object_relocation_find(const GArray *relocations, uint32_t section,
+                                               uint64_t at)
+{
+        guint index = object_place_find(relocations, section, MIN(at, UINT32_MAX));
+        const ObjectRelocation *found;
+
+        if (index == relocations->len)
+                return NULL;
+        found = &g_array_index(relocations, ObjectRelocation, index);
+        return found->at.section == section && found->at.insn == at ? found : NULL;
+}
+
 bool object_elf_is_code(const ObjectSection *section)
 {
         return section->type == SHT_PROGBITS && section->flags & SHF_EXECINSTR && section->bytes;
@@ -83,6 +95,13 @@ bool object_elf_is_code(const ObjectSection *section)
 uint32_t object_elf_section_named(const ObjectElf *elf, const char *name)
 {
         return GPOINTER_TO_SIZE(g_hash_table_lookup(elf->section_by_name, name));
+}
+
+uint32_t object_elf_only_section_named(const ObjectElf *elf, const char *name)
+{
+        uint32_t index = object_elf_section_named(elf, name);
+
+        return object_elf_section(elf, index)->shared ? 0 : index;
 }
 
 static int read_image(Reader *reader, int fd)
@@ -269,11 +288,34 @@ static int read_sections(Reader *reader)
                 read_section(reader, scn, names, section);
                 if (section->type == SHT_SYMTAB && reader->symtab == 0)
                         reader->symtab = i;
-                if (!g_hash_table_contains(elf->section_by_name, section->name))
+                section->first = object_elf_section_named(elf, section->name);
+                if (section->first == 0) {
                         g_hash_table_insert(elf->section_by_name, (char *)section->name,
                                             GSIZE_TO_POINTER(i));
+                        section->first = i;
+                } else {
+                        section->shared = true;
+                        g_array_index(elf->sections, ObjectSection, section->first).shared = true;
+                }
         }
         return 0;
+}
+
+/* True if there is code, but in another file: what the debug information was taken out to. */
+static bool lacks_code(const ObjectElf *elf)
+{
+        bool lacks = false;
+
+        for (guint i = 1; i < elf->sections->len; i++) {
+                const ObjectSection *section = object_elf_section(elf, i);
+
+                if (!(section->flags & SHF_EXECINSTR) || section->size == 0)
+                        continue;
+                if (section->type != SHT_NOBITS)
+                        return false;
+                lacks = true;
+        }
+        return lacks;
 }
 
 static void read_symbol(Reader *reader, const GElf_Sym *sym, uint32_t names, ObjectSymbol *symbol)
@@ -323,35 +365,55 @@ static int read_symbols(Reader *reader)
         return 0;
 }
 
-GArray *object_elf_relocations(const ObjectElf *elf)
+/* Appends the relocations in the section @index, whose places count units of @unit bytes. */
+static void read_relocations(const ObjectElf *elf, uint32_t index, uint32_t unit,
+                             GArray *relocations)
 {
         const File *file = (const File *)elf;
+        uint32_t target = object_elf_section(elf, index)->target;
+        Elf_Data *data = elf_getdata(elf_getscn(file->handle, index), NULL);
+        GElf_Rel rel;
+
+        /* More than the file has room for: its sections share their bytes, and are no real ones. */
+        for (int i = 0;
+             data && gelf_getrel(data, i, &rel) && relocations->len < elf->size / sizeof(Elf64_Rel);
+             i++) {
+                ObjectRelocation relocation = {
+                        .at = { .section = target,
+                                .insn = MIN(rel.r_offset / unit, UINT32_MAX),
+                                .order = relocations->len },
+                        .symbol = GELF_R_SYM(rel.r_info),
+                };
+
+                if (relocation.symbol < elf->symbols->len)
+                        g_array_append_val(relocations, relocation);
+        }
+}
+
+GArray *object_elf_relocations(const ObjectElf *elf)
+{
         GArray *relocations = g_array_new(FALSE, FALSE, sizeof(ObjectRelocation));
 
         for (guint i = 1; i < elf->sections->len; i++) {
                 const ObjectSection *section = object_elf_section(elf, i);
-                Elf_Data *data;
-                GElf_Rel rel;
 
-                if (section->type != SHT_REL || section->target >= elf->sections->len ||
-                    !object_elf_is_code(object_elf_section(elf, section->target)))
-                        continue;
-                data = elf_getdata(elf_getscn(file->handle, i), NULL);
-                /* More than the file has room for: its sections share their bytes, and are no real
-                 * ones. */
-                for (int j = 0; data && gelf_getrel(data, j, &rel) &&
-                                relocations->len < elf->size / sizeof(Elf64_Rel);
-                     j++) {
-                        ObjectRelocation relocation = {
-                                .at = { .section = section->target,
-                                        .insn = MIN(rel.r_offset / OBJECT_INSN_SIZE, UINT32_MAX),
-                                        .order = relocations->len },
-                                .symbol = GELF_R_SYM(rel.r_info),
-                        };
+                if (section->type == SHT_REL && section->target < elf->sections->len &&
+                    object_elf_is_code(object_elf_section(elf, section->target)))
+                        read_relocations(elf, i, OBJECT_INSN_SIZE, relocations);
+        }
+        g_array_sort(relocations, object_place_compare);
+        return relocations;
+}
 
-                        if (relocation.symbol < elf->symbols->len)
-                                g_array_append_val(relocations, relocation);
-                }
+GArray *object_elf_relocations_of(const ObjectElf *elf, uint32_t index)
+{
+        GArray *relocations = g_array_new(FALSE, FALSE, sizeof(ObjectRelocation));
+
+        for (guint i = 1; i < elf->sections->len; i++) {
+                const ObjectSection *section = object_elf_section(elf, i);
+
+                if (section->type == SHT_REL && section->target == index)
+                        read_relocations(elf, i, 1, relocations);
         }
         g_array_sort(relocations, object_place_compare);
         return relocations;
@@ -384,6 +446,10 @@ int object_elf_new(int fd, const char *name, ObjectElf **out, GError **error)
                 r = open_elf(&reader);
         if (r >= 0)
                 r = read_sections(&reader);
+        if (r >= 0 && lacks_code(elf))
+                r = fail(&reader, ENOEXEC,
+                         "has no code, only what debuggers want of it: its code is in the object "
+                         "that it was made from (as by objcopy --only-keep-debug)");
         if (r >= 0)
                 r = read_symbols(&reader);
         if (r >= 0)

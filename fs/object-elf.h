@@ -33,6 +33,8 @@ typedef struct ObjectSection {
         const uint8_t *bytes; /* NULL: it has none, or they are not in the file */
         uint64_t size;
         uint32_t target; /* of a section of relocations: the section that it is for */
+        uint32_t first;  /* the first section of the same name: its own index if it is that */
+        bool shared;     /* another section has the same name */
 } ObjectSection;
 
 typedef struct ObjectSymbol {
@@ -46,10 +48,11 @@ typedef struct ObjectSymbol {
         bool external;      /* it stands for something in the kernel */
 } ObjectSymbol;
 
-/* An instruction of the file: what is found by its place begins with one. */
+/* An instruction of the file, or a byte of a section that is no code: what is found by its place
+ * begins with one. */
 typedef struct ObjectPlace {
         uint32_t section;
-        uint32_t insn;
+        uint32_t insn;  /* its number, or that of the byte */
         uint32_t order; /* in the file, of those at the same instruction */
 } ObjectPlace;
 
@@ -88,12 +91,16 @@ static inline const ObjectSymbol *object_elf_symbol(const ObjectElf *elf, uint32
 
 /* The index of the first section of that name; 0 if there is none. */
 uint32_t object_elf_section_named(const ObjectElf *elf, const char *name);
+/* The same, but 0 if there are more than one. */
+uint32_t object_elf_only_section_named(const ObjectElf *elf, const char *name);
 
 /* True if the section holds instructions, and they are in the file. */
 bool object_elf_is_code(const ObjectSection *section);
 
 /* The relocations of all code, by place: an array of ObjectRelocation, owned by the caller. */
 GArray *object_elf_relocations(const ObjectElf *elf);
+/* The same of the section @index, whose places are bytes. */
+GArray *object_elf_relocations_of(const ObjectElf *elf, uint32_t index);
 
 /* @name, or "" if it is NULL or longer than OBJECT_MAX_NAME. */
 const char *object_usable_name(const char *name);
@@ -104,5 +111,10 @@ int object_place_compare(const void *a, const void *b);
 /* The index of the first element at or behind the instruction, in an array that is sorted by place.
  */
 guint object_place_find(const GArray *array, uint32_t section, uint32_t insn);
+
+/* The first relocation at the place, in what object_elf_relocations_of() returned; NULL if there is
+ * none. */
+const ObjectRelocation *object_relocation_find(const GArray *relocations, uint32_t section,
+                                               uint64_t at);
 
 #endif

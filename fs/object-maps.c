@@ -8,6 +8,8 @@
  */
 
 #include "object-maps.h"
+#include "object-problems.h"
+#include "source.h"
 
 #include <elf.h>
 #include <linux/bpf.h>
@@ -18,7 +20,7 @@ typedef struct Builder {
         const ObjectElf *elf;
         const ObjectBtf *btf;
         const char *file;
-        uint32_t section; /* the one whose variables are gone through */
+        GPtrArray *problems;
 } Builder;
 
 /* The id of the new map; 0 if there are too many. */
@@ -37,28 +39,81 @@ static void set_section_map(ObjectMaps *maps, uint32_t section, uint32_t id)
         g_array_index(maps->of_section, uint32_t, section) = id;
 }
 
-/* BTF knows sections by their names only: it means the first one. */
-static bool is_first_of_name(const Builder *builder, uint32_t index)
+/* True if the section is called @kind or @kind@separator and something. */
+static bool is_kind(const char *name, const char *kind, char separator)
 {
-        const char *name = object_elf_section(builder->elf, index)->name;
+        size_t length = strlen(kind);
 
-        return object_elf_section_named(builder->elf, name) == index;
+        return strncmp(name, kind, length) == 0 &&
+               (name[length] == '\0' || name[length] == separator);
+}
+
+static bool is_static(const Builder *builder, const ObjectVariable *variable)
+{
+        return btf_var(btf__type_by_id(builder->btf->btf, variable->id))->linkage == BTF_VAR_STATIC;
+}
+
+/* A map whose definition or value is the variable, without that. */
+static ObjectMap map_of_variable(const Builder *builder, const ObjectVariable *variable)
+{
+        bool known = variable->offset != SOURCE_UNKNOWN_OFFSET;
+
+        return (ObjectMap){
+                .name = object_btf_name(builder->btf, variable->id),
+                .section = known ? variable->section : 0,
+                .offset = variable->offset,
+        };
+}
+
+static const struct btf_type *type_of_variable(const Builder *builder,
+                                               const ObjectVariable *variable)
+{
+        const struct btf_type *var = btf__type_by_id(builder->btf->btf, variable->id);
+
+        return object_btf_resolve(builder->btf, var->type);
+}
+
+/* Says for what libbpf refuses the map (bpf_object__init_user_btf_map(), src/libbpf.c). */
+static void check_definition(const Builder *builder, const ObjectMap *map, bool is_struct,
+                             bool local)
+{
+        const char *strange =
+                map->definition.strange ? map->definition.strange : map->inner.strange;
+
+        if (local)
+                object_problems_add(builder->problems, "libbpf refuses the map '%s': it is static",
+                                    map->name);
+        if (!is_struct)
+                object_problems_add(builder->problems,
+                                    "libbpf refuses the map '%s': it is no struct, and no map is "
+                                    "defined otherwise",
+                                    map->name);
+        else if (strange)
+                object_problems_add(builder->problems,
+                                    "libbpf refuses the map '%s': its attribute '%s' is not "
+                                    "understood",
+                                    map->name, strange);
+        else if (map->unknown)
+                object_problems_add(builder->problems,
+                                    "libbpf refuses the map '%s': it has no type", map->name);
 }
 
 /* A map that .maps defines, by its BTF. */
-static void add_defined_map(const char *name, uint32_t id, uint32_t offset, void *data)
+static void add_defined_map(Builder *builder, const ObjectVariable *variable)
 {
-        Builder *builder = data;
-        ObjectMap map = { .name = name, .section = builder->section, .offset = offset };
-        const struct btf_type *type = object_btf_resolve(builder->btf, id);
+        const struct btf_type *type = type_of_variable(builder, variable);
+        bool is_struct = type && btf_is_struct(type);
+        ObjectMap map = map_of_variable(builder, variable);
 
-        if (!type || !btf_is_struct(type))
-                return;
-        type = object_btf_definition(builder->btf, type, &map.definition);
-        if (type) {
+        if (is_struct)
+                type = object_btf_definition(builder->btf, type, &map.definition);
+        if (is_struct && type) {
                 map.has_inner = true;
                 object_btf_definition(builder->btf, type, &map.inner);
         }
+        if (!is_struct || map.definition.unclear & OBJECT_UNCLEAR_TYPE)
+                map.unknown = OBJECT_NOT_UNDERSTOOD;
+        check_definition(builder, &map, is_struct, is_static(builder, variable));
         add_map(builder, &map);
 }
 
@@ -87,29 +142,52 @@ static void read_legacy_definition(const Builder *builder, const ObjectSymbol *s
         };
 }
 
-static int compare_offsets(const void *a, const void *b)
+static int compare_places(const void *a, const void *b)
 {
         const ObjectMap *x = a, *y = b;
 
+        if (x->section != y->section)
+                return x->section < y->section ? -1 : 1;
         if (x->offset != y->offset)
                 return x->offset < y->offset ? -1 : 1;
         return strcmp(x->name, y->name);
 }
 
-/* The maps of a section as the symbol table has them. Of a .maps section without BTF that is only
- * the names; "maps" sections are those of libbpf before 1.0 and of iproute2. */
-static void add_symbol_maps(Builder *builder, uint32_t section, bool legacy)
+/* True for the sections of struct bpf_map_def: those of libbpf before 1.0 and of iproute2, and one
+ * for each map. */
+static bool is_legacy(const Builder *builder, uint32_t index)
+{
+        return is_kind(object_elf_section(builder->elf, index)->name, "maps", '/');
+}
+
+static bool is_maps(const Builder *builder, uint32_t index)
+{
+        return strcmp(object_elf_section(builder->elf, index)->name, ".maps") == 0;
+}
+
+/* True if nothing but symbols says which maps the section defines, and that not how. */
+static bool is_undescribed(const Builder *builder, uint32_t index)
+{
+        return is_maps(builder, index) &&
+               object_variables_of(builder->btf->variables, index)->n == 0;
+}
+
+/* The maps of the sections as the symbol table has them. */
+static void add_symbol_maps(Builder *builder,
+                            bool (*is_wanted)(const Builder *builder, uint32_t index), bool legacy)
 {
         g_autoptr(GArray) maps = g_array_new(FALSE, FALSE, sizeof(ObjectMap));
 
         for (guint i = 0; i < builder->elf->symbols->len && maps->len < OBJECT_MAX_MAPS; i++) {
                 const ObjectSymbol *symbol = object_elf_symbol(builder->elf, i);
                 ObjectMap map = { .name = symbol->name,
-                                  .section = section,
+                                  .section = symbol->section,
                                   .offset = symbol->value };
 
-                if (symbol->section != section || symbol->bind == STB_LOCAL ||
-                    (symbol->type != STT_OBJECT && symbol->type != STT_NOTYPE))
+                /* A local symbol without a type is a label. */
+                if (!(symbol->type == STT_OBJECT ||
+                      (symbol->type == STT_NOTYPE && symbol->bind != STB_LOCAL)) ||
+                    !is_wanted(builder, symbol->section))
                         continue;
                 if (legacy)
                         read_legacy_definition(builder, symbol, &map);
@@ -119,25 +197,35 @@ static void add_symbol_maps(Builder *builder, uint32_t section, bool legacy)
                                               : "unknown: the object has no BTF";
                 g_array_append_val(maps, map);
         }
-        g_array_sort(maps, compare_offsets);
+        g_array_sort(maps, compare_places);
         for (guint i = 0; i < maps->len; i++)
                 add_map(builder, &g_array_index(maps, ObjectMap, i));
 }
 
 static void add_defined_maps(Builder *builder)
 {
-        uint32_t legacy = object_elf_section_named(builder->elf, "maps");
-        uint32_t datasec = object_btf_datasec(builder->btf, ".maps");
+        const ObjectVariables *variables = builder->btf->variables;
+        bool undescribed = false;
 
-        if (legacy != 0)
-                add_symbol_maps(builder, legacy, true);
-        builder->section = object_elf_section_named(builder->elf, ".maps");
-        if (builder->section == 0)
+        add_symbol_maps(builder, is_legacy, true);
+        for (guint i = 1; i < builder->elf->sections->len; i++) {
+                const ObjectVariablesOf *of = object_variables_of(variables, i);
+
+                if (is_legacy(builder, i))
+                        object_problems_add(builder->problems,
+                                            "libbpf since 1.0 refuses the maps in section '%s': "
+                                            "define them in '.maps', with BTF",
+                                            object_elf_section(builder->elf, i)->name);
+                undescribed |= is_undescribed(builder, i);
+                for (guint j = of->first; is_maps(builder, i) && j < of->first + of->n; j++)
+                        add_defined_map(builder, object_variable(variables, j));
+        }
+        if (!undescribed)
                 return;
-        if (datasec != 0)
-                object_btf_foreach_variable(builder->btf, datasec, add_defined_map, builder);
-        else
-                add_symbol_maps(builder, builder->section, false);
+        add_symbol_maps(builder, is_undescribed, false);
+        object_problems_add(builder->problems,
+                            "libbpf refuses the object: no BTF that can be read defines its maps; "
+                            "compile it with -g");
 }
 
 /* Variables of the section .addr_space.1 live in the object's arena. */
@@ -177,13 +265,11 @@ static const char *global_data_name(const Builder *builder, const char *section)
         return g_string_chunk_insert(builder->maps->names, name);
 }
 
-/* libbpf lets user space map a section into its memory as soon as one of its variables is visible
- * outside of the object (map_is_mmapable(), libbpf 1.1). */
-static ObjectMap global_data_map(const Builder *builder, const char *name, uint32_t datasec,
-                                 uint64_t size, bool rdonly)
+/* @mmapable: user space may map it into its memory, as libbpf lets it as soon as a variable is
+ * visible outside of the object (map_is_mmapable(), libbpf 1.1). */
+static ObjectMap global_data_map(const Builder *builder, const char *name, uint64_t size,
+                                 bool rdonly, bool mmapable)
 {
-        bool mmapable = datasec != 0 && object_btf_has_global(builder->btf, datasec);
-
         return (ObjectMap){
                 .name = global_data_name(builder, name),
                 .definition = {
@@ -194,17 +280,8 @@ static ObjectMap global_data_map(const Builder *builder, const char *name, uint3
                         .value_size = MIN(size, UINT32_MAX),
                         .max_entries = 1,
                 },
-                .datasec = datasec,
                 .frozen = rdonly,
         };
-}
-
-/* True if the section is called @kind or @kind.something. */
-static bool is_kind(const char *name, const char *kind)
-{
-        size_t length = strlen(kind);
-
-        return strncmp(name, kind, length) == 0 && (name[length] == '\0' || name[length] == '.');
 }
 
 static void add_global_data_map(Builder *builder, uint32_t index)
@@ -212,20 +289,19 @@ static void add_global_data_map(Builder *builder, uint32_t index)
         const ObjectSection *section = object_elf_section(builder->elf, index);
         bool progbits = section->type == SHT_PROGBITS && section->bytes &&
                         !(section->flags & SHF_EXECINSTR);
-        bool rodata = progbits && is_kind(section->name, ".rodata");
-        bool data = progbits && is_kind(section->name, ".data");
-        bool bss = section->type == SHT_NOBITS && is_kind(section->name, ".bss");
-        uint32_t datasec = 0;
+        bool rodata = progbits && is_kind(section->name, ".rodata", '.');
+        bool data = progbits && is_kind(section->name, ".data", '.');
+        bool bss = section->type == SHT_NOBITS && is_kind(section->name, ".bss", '.');
         ObjectMap map;
 
         if (section->size == 0 || !(rodata || data || bss))
                 return;
-        if (is_first_of_name(builder, index))
-                datasec = object_btf_datasec(builder->btf, section->name);
-        map = global_data_map(builder, section->name, datasec, section->size, rodata);
+        map = global_data_map(builder, section->name, section->size, rodata,
+                              object_variables_visible(builder->btf->variables, index));
         map.section = index;
         map.global_data = true;
         map.rodata = rodata;
+        map.datasec = object_variables_of(builder->btf->variables, index)->datasec;
         set_section_map(builder->maps, index, add_map(builder, &map));
 }
 
@@ -259,7 +335,7 @@ static uint32_t alignment(const ObjectBtf *btf, uint32_t id)
         return MIN(type->size, 8);
 }
 
-static void add_kconfig_variable(const char *name, uint32_t type, uint32_t offset, void *data)
+static void add_kconfig_variable(const char *name, uint32_t type, void *data)
 {
         Builder *builder = data;
 
@@ -299,18 +375,17 @@ static void add_kconfig_map(Builder *builder)
 
                 size = (size + item->align - 1) / item->align * item->align + item->size;
         }
-        map = global_data_map(builder, ".kconfig", datasec, size, true);
+        map = global_data_map(builder, ".kconfig", size, true, true);
         builder->maps->kconfig_map = add_map(builder, &map);
 }
 
 /* A variable of struct_ops. The kernel's own struct, which the loaded map holds, is larger by some
  * bookkeeping. */
-static void add_struct_ops_map(const char *name, uint32_t id, uint32_t offset, void *data)
+static void add_struct_ops_map(Builder *builder, const char *section,
+                               const ObjectVariable *variable)
 {
-        Builder *builder = data;
-        const char *section = object_elf_section(builder->elf, builder->section)->name;
-        const struct btf_type *type = object_btf_resolve(builder->btf, id);
-        ObjectMap map = { .name = name, .section = builder->section, .offset = offset };
+        const struct btf_type *type = type_of_variable(builder, variable);
+        ObjectMap map = map_of_variable(builder, variable);
 
         if (!type || !btf_is_struct(type))
                 return;
@@ -326,15 +401,15 @@ static void add_struct_ops_map(const char *name, uint32_t id, uint32_t offset, v
 
 static void add_struct_ops_maps(Builder *builder, uint32_t index)
 {
+        const ObjectVariables *variables = builder->btf->variables;
+        const ObjectVariablesOf *of = object_variables_of(variables, index);
         const char *name = object_elf_section(builder->elf, index)->name;
-        uint32_t datasec = object_btf_datasec(builder->btf, name);
 
         /* A "?" in front means: only on request. */
-        if (datasec == 0 || !is_kind(*name == '?' ? name + 1 : name, ".struct_ops") ||
-            !is_first_of_name(builder, index))
+        if (!is_kind(*name == '?' ? name + 1 : name, ".struct_ops", '.'))
                 return;
-        builder->section = index;
-        object_btf_foreach_variable(builder->btf, datasec, add_struct_ops_map, builder);
+        for (guint i = of->first; i < of->first + of->n; i++)
+                add_struct_ops_map(builder, name, object_variable(variables, i));
 }
 
 static guint hash_definition(gconstpointer key)
@@ -352,10 +427,13 @@ static gboolean is_same_definition(gconstpointer a, gconstpointer b)
         return x->section == y->section && x->offset == y->offset;
 }
 
-ObjectMaps *object_maps_new(const ObjectElf *elf, const ObjectBtf *btf, const char *file)
+ObjectMaps *object_maps_new(const ObjectElf *elf, const ObjectBtf *btf, const char *file,
+                            GPtrArray *problems)
 {
         ObjectMaps *maps = g_new0(ObjectMaps, 1);
-        Builder builder = { .maps = maps, .elf = elf, .btf = btf, .file = file };
+        Builder builder = {
+                .maps = maps, .elf = elf, .btf = btf, .file = file, .problems = problems
+        };
 
         maps->maps = g_array_new(FALSE, FALSE, sizeof(ObjectMap));
         maps->of_section = g_array_new(FALSE, TRUE, sizeof(uint32_t));
@@ -388,9 +466,13 @@ void object_maps_free(ObjectMaps *maps)
         g_free(maps);
 }
 
-uint32_t object_maps_of_symbol(const ObjectMaps *maps, const ObjectSymbol *symbol)
+uint32_t object_maps_of_symbol(const ObjectMaps *maps, const ObjectSymbol *symbol, int32_t addend)
 {
-        const ObjectMap place = { .section = symbol->section, .offset = symbol->value };
+        /* Compilers refer to what is local by its section, and by how far it is from its start. */
+        const ObjectMap place = {
+                .section = symbol->section,
+                .offset = symbol->value + (symbol->type == STT_SECTION ? addend : 0),
+        };
         const ObjectMap *map;
 
         if (symbol->section == SHN_UNDEF)

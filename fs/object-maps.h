@@ -13,18 +13,22 @@
 /* The most maps of a file; what is behind them is left out. */
 #define OBJECT_MAX_MAPS 65536u
 
+/* The info of what a definition says in a way that libbpf does not know. */
+#define OBJECT_NOT_UNDERSTOOD "unknown: its definition is not understood"
+
 typedef struct ObjectMap {
         const char *name;
         ObjectDefinition definition;
         const char *unknown; /* why there is no definition; NULL if there is one */
         bool has_inner;
         ObjectDefinition inner;
-        uint32_t section; /* where it is defined, or its bytes */
+        uint32_t section; /* where it is defined, or its bytes; 0 if that is not known */
         uint64_t offset;
         bool global_data; /* the bytes of the section are its value */
         bool rodata;
         bool frozen;
-        uint32_t datasec; /* type id of its value if that is a DATASEC; 0 if not */
+        uint32_t datasec; /* of global data, type id of the DATASEC of its value; 0 if no BTF
+                             describes it */
         uint64_t mark;    /* for the user's use; 0 at first */
 } ObjectMap;
 
@@ -39,7 +43,8 @@ typedef struct ObjectMaps {
 
 /* Never NULL. @file is the name or path of the file. What is named in @elf and @btf is borrowed
  * from them. */
-ObjectMaps *object_maps_new(const ObjectElf *elf, const ObjectBtf *btf, const char *file);
+ObjectMaps *object_maps_new(const ObjectElf *elf, const ObjectBtf *btf, const char *file,
+                            GPtrArray *problems);
 void object_maps_free(ObjectMaps *maps);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ObjectMaps, object_maps_free)
 
@@ -49,7 +54,8 @@ static inline ObjectMap *object_maps_get(const ObjectMaps *maps, uint32_t id)
         return &g_array_index(maps->maps, ObjectMap, id - 1);
 }
 
-/* The id of the map that an instruction refers to by the symbol; 0 if it is none. */
-uint32_t object_maps_of_symbol(const ObjectMaps *maps, const ObjectSymbol *symbol);
+/* The id of the map that an instruction refers to by the symbol and the number that it adds to it;
+ * 0 if it is none. */
+uint32_t object_maps_of_symbol(const ObjectMaps *maps, const ObjectSymbol *symbol, int32_t addend);
 
 #endif

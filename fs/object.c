@@ -16,6 +16,7 @@
 #include "object-code.h"
 #include "object-elf.h"
 #include "object-maps.h"
+#include "object-problems.h"
 #include "text.h"
 
 #include <bpf/libbpf.h>
@@ -29,6 +30,7 @@ typedef struct Object {
         ObjectBtf *btf;
         ObjectMaps *maps;
         ObjectCode *code;
+        GPtrArray *problems;
         uint64_t mark;    /* marks the maps that the present request has seen */
         char license[64]; /* as long as libbpf takes it (struct bpf_object) */
 } Object;
@@ -212,6 +214,18 @@ static void add_lines(InfoBuilder *builder, Object *object, uint32_t index)
         lines_add_keys(lines, builder);
 }
 
+/* A line for each: the object is refused as a whole. */
+static void add_problems(InfoBuilder *builder, const Object *object)
+{
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        for (guint i = 0; i < object->problems->len; i++)
+                g_string_append_printf(text, "%s%s", i > 0 ? "\n" : "",
+                                       (const char *)object->problems->pdata[i]);
+        if (text->len > 0)
+                info_builder_add(builder, "problems", "%s", text->str);
+}
+
 static int prog_info(Source *source, uint32_t id, bool changing, Info **out)
 {
         Object *object = (Object *)source;
@@ -235,6 +249,7 @@ static int prog_info(Source *source, uint32_t id, bool changing, Info **out)
                 info_builder_add(builder, "insns", "%u", function->n_insns);
                 add_lines(builder, object, index);
                 add_btf(builder, object);
+                add_problems(builder, object);
         }
         *out = info_builder_end(builder);
         return 0;
@@ -252,20 +267,34 @@ static int map(Source *source, uint32_t id, SourceMap *out)
                 .value_size = map->definition.value_size,
                 .btf_id = map->datasec ? 1 : 0,
                 .datasec = map->datasec,
-                .global_data = map->global_data && map->datasec,
+                .global_data = map->global_data,
                 .rdonly_prog = (map->definition.flags & BPF_F_RDONLY_PROG) != 0,
                 .frozen = map->frozen,
         };
         return 0;
 }
 
+/* Adds a number of a definition, unless that is not understood there. */
+static void add_number(InfoBuilder *builder, const char *key, const ObjectDefinition *definition,
+                       ObjectUnclear unclear, uint32_t number)
+{
+        if (definition->unclear & unclear)
+                info_builder_add(builder, key, "%s", OBJECT_NOT_UNDERSTOOD);
+        else
+                info_builder_add(builder, key, "%u", number);
+}
+
 static void add_inner(InfoBuilder *builder, const ObjectDefinition *inner)
 {
-        add_constant(builder, "inner/type", libbpf_bpf_map_type_str(inner->type), inner->type);
-        info_builder_add(builder, "inner/flags", "%u", inner->flags);
-        info_builder_add(builder, "inner/bytes_key", "%u", inner->key_size);
-        info_builder_add(builder, "inner/bytes_value", "%u", inner->value_size);
-        info_builder_add(builder, "inner/max_entries", "%u", inner->max_entries);
+        if (inner->unclear & OBJECT_UNCLEAR_TYPE)
+                info_builder_add(builder, "inner/type", "%s", OBJECT_NOT_UNDERSTOOD);
+        else
+                add_constant(builder, "inner/type", libbpf_bpf_map_type_str(inner->type),
+                             inner->type);
+        add_number(builder, "inner/flags", inner, OBJECT_UNCLEAR_FLAGS, inner->flags);
+        add_number(builder, "inner/bytes_key", inner, OBJECT_UNCLEAR_KEY, inner->key_size);
+        add_number(builder, "inner/bytes_value", inner, OBJECT_UNCLEAR_VALUE, inner->value_size);
+        add_number(builder, "inner/max_entries", inner, OBJECT_UNCLEAR_ENTRIES, inner->max_entries);
 }
 
 static void add_definition(InfoBuilder *builder, const ObjectMap *map)
@@ -275,10 +304,12 @@ static void add_definition(InfoBuilder *builder, const ObjectMap *map)
 
         add_constant(builder, "type", libbpf_bpf_map_type_str(definition->type), definition->type);
         add_text(builder, "name", map->name);
-        info_builder_add(builder, "flags", "%u", definition->flags);
-        info_builder_add(builder, "bytes_key", "%u", definition->key_size);
-        info_builder_add(builder, "bytes_value", "%u", definition->value_size);
-        info_builder_add(builder, "max_entries", "%u", definition->max_entries);
+        add_number(builder, "flags", definition, OBJECT_UNCLEAR_FLAGS, definition->flags);
+        add_number(builder, "bytes_key", definition, OBJECT_UNCLEAR_KEY, definition->key_size);
+        add_number(builder, "bytes_value", definition, OBJECT_UNCLEAR_VALUE,
+                   definition->value_size);
+        add_number(builder, "max_entries", definition, OBJECT_UNCLEAR_ENTRIES,
+                   definition->max_entries);
         if (definition->extra)
                 info_builder_add(builder, "map_extra", "%" G_GUINT64_FORMAT,
                                  (guint64)definition->extra);
@@ -331,8 +362,10 @@ static int map_value(Source *source, uint32_t id, SourceValue *out)
         const ObjectSection *section;
         uint8_t *bytes;
 
-        if (!map || !map->global_data || !map->datasec)
+        if (!map || !map->global_data)
                 return -ENOENT;
+        if (!map->datasec)
+                return object->btf->broken ? -EINVAL : -ENODATA;
         section = object_elf_section(object->elf, map->section);
         if (section->size > SOURCE_MAX_VALUE)
                 return -E2BIG;
@@ -359,6 +392,7 @@ static void object_free(Source *source)
         object_maps_free(object->maps);
         object_btf_free(object->btf);
         object_elf_free(object->elf);
+        g_ptr_array_unref(object->problems);
         g_free(object);
 }
 
@@ -401,9 +435,11 @@ int object_source_new(int fd, const char *name, Source **out, GError **error)
         object->source.time = elf->mtime;
         object->source.uid = elf->uid;
         object->elf = elf;
-        object->btf = object_btf_new(elf);
-        object->maps = object_maps_new(elf, object->btf, name);
-        object->code = object_code_new(elf, object->maps);
+        object->problems = object_problems_new();
+        object->source.problems = object->problems;
+        object->btf = object_btf_new(elf, object->problems);
+        object->maps = object_maps_new(elf, object->btf, name, object->problems);
+        object->code = object_code_new(elf, object->maps, object->problems);
         read_license(object);
         if (object->code->programs->len > OBJECT_MAX_PROGRAMS) {
                 object_free(&object->source);

@@ -66,7 +66,7 @@ typedef struct SourceOps {
         /* A key may be in both: in the first once it can't change any more. */
         int (*map_info)(Source *source, uint32_t id, bool changing, Info **out);
         /* Only for maps with global_data. -E2BIG: more than SOURCE_MAX_VALUE bytes, or
-         * its BTF more than SOURCE_MAX_BTF. */
+         * its BTF more than SOURCE_MAX_BTF. -ENODATA: no BTF describes it. */
         int (*map_value)(Source *source, uint32_t id, SourceValue *out);
 } SourceOps;
 
@@ -75,12 +75,18 @@ typedef struct SourceOps {
 #define SOURCE_MAX_VALUE (8u << 20)
 #define SOURCE_MAX_BTF (2u << 20)
 
+/* In a DATASEC, the offset of a variable of an object file that may be anywhere in it. */
+#define SOURCE_UNKNOWN_OFFSET UINT32_MAX
+
 struct Source {
         const SourceOps *ops;
         bool named;           /* an object file: directories are called by name, not by id, and all
                                  global data can't change */
         struct timespec time; /* mtime of what belongs to no program */
         uid_t uid;            /* owner of what belongs to no program */
+        /* What a loader would refuse an object file for: a sentence each, char *, without a full
+         * stop, fit for a terminal. NULL: it is the kernel. */
+        const GPtrArray *problems;
 };
 
 /* SourceOps.next_prog and next_map as functions, so that two users can be seen to mean the same. */

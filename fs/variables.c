@@ -147,6 +147,15 @@ static void variable_clear(Variable *variable)
         decoded_clear(&variable->value);
 }
 
+/* A file that says why nothing else is shown. */
+static Decoded decoded_note(char *name, const char *why)
+{
+        Decoded decoded = { .name = name, .text = g_strdup_printf("(cannot be shown: %s)\n", why) };
+
+        decoded.size = strlen(decoded.text);
+        return decoded;
+}
+
 Variables *variables_new(const SourceValue *value, uint32_t datasec, DecodeBudget *budget)
 {
         g_autoptr(GArray) found = value->btf ? metadata_variables(value->btf, datasec)
@@ -167,9 +176,12 @@ Variables *variables_new(const SourceValue *value, uint32_t datasec, DecodeBudge
                 const MetadataVariable *source = &g_array_index(found, MetadataVariable, i);
                 Variable *variable = &variables->items[i];
                 ValueRef ref = value_of_variable(source->type, source->offset, source->size);
+                char *name = names_give(names, source->name, source->name);
 
-                variable->value = decoded_value(
-                        &space, &ref, names_give(names, source->name, source->name), &left);
+                variable->value =
+                        source->offset == SOURCE_UNKNOWN_OFFSET
+                                ? decoded_note(name, "where it is in the file is not known")
+                                : decoded_value(&space, &ref, name, &left);
                 share_names(variable, source);
                 names_bytes += strlen(variable->value.name) + sizeof(Variable);
         }
@@ -184,16 +196,17 @@ Variables *variables_unreadable(int error)
         Variable *variable = &variables->items[0];
         const char *why = "its BTF is not understood";
 
+
         if (error == -E2BIG)
                 why = "the map or its BTF is too large";
         else if (error == -EPERM || error == -EACCES)
                 why = "the map may not be read";
+        else if (error == -ENODATA)
+                why = "no BTF describes it";
         variables->refs = 1;
         variables->n = 1;
-        variable->value.name = g_strdup("(cannot be shown)");
+        variable->value = decoded_note(g_strdup("(cannot be shown)"), why);
         variable->declared = variable->value.name;
-        variable->value.text = g_strdup_printf("(cannot be shown: %s)\n", why);
-        variable->value.size = strlen(variable->value.text);
         return variables;
 }
 

@@ -35,9 +35,9 @@ def objects(tmp_path_factory):
     """Compiles a source to an object of that name."""
     directory = tmp_path_factory.mktemp("check")
 
-    def build(name, source):
+    def build(name, source, *options):
         (directory / "x.bpf.c").write_text(source)
-        ok("clang", "-g", "-O2", "-target", "bpf", "-idirafter",
+        ok("clang", *(options or ["-g"]), "-O2", "-target", "bpf", "-idirafter",
            "/usr/include/" + ok("gcc", "-print-multiarch").strip(),
            "-c", directory / "x.bpf.c", "-o", directory / name)
         return directory / name
@@ -84,6 +84,55 @@ def test_no_value_is_a_lack(objects):
     assert status == 1
     assert sorted(said) == sorted(f"program {program} of {path} has no value for {name}."
                                   for program in ("first", "second") for name in ("oncall", "blank"))
+
+
+def test_missing_btf_is_said(objects, tmp_path):
+    path = objects("bare.bpf.o", EMPTY, "-g0")
+    status, said = check(path, "oncall")
+    assert status == 1
+    assert said == [f"program {program} of {path} lacks oncall: the object has no BTF, compile it with -g."
+                    for program in ("first", "second")]
+    junk, broken = tmp_path / "junk", tmp_path / "broken.bpf.o"
+    junk.write_bytes(b"\xff" * 100)
+    ok("llvm-objcopy", f"--update-section=.BTF={junk}", objects("empty.bpf.o", EMPTY), broken)
+    status, said = check(broken, "oncall")
+    assert status == 1
+    assert said == [f"program {program} of {broken} lacks oncall: the object's BTF can't be read."
+                    for program in ("first", "second")]
+
+
+def test_what_cannot_be_shown_is_a_lack(compiled, tmp_path):
+    """Even if other bytes seem to be its value."""
+    path = tmp_path / "changed.bpf.o"
+    ok("llvm-objcopy", "--remove-section=.rel.BTF", "--redefine-sym=bpf_metadata_severity=x",
+       compiled("object-places"), path)
+    status, said = check(path, "oncall", "severity")
+    assert status == 1
+    warning, *lacks = said
+    assert warning.startswith(f"bpfmetafs: '{path}': where 'bpf_metadata_severity' is ")
+    assert lacks == [f"severity of program {program} of {path} can't be shown: where it is in the file is "
+                     "not known." for program in ("other", "places")]
+
+
+def test_what_a_loader_refuses_is_a_warning(objects):
+    path = objects("static.bpf.o", EMPTY.replace("int second", "static int second").replace(
+        'SEC("xdp") ', 'SEC("xdp") __attribute__((used)) '))
+    assert check(path, "severity") == (0, [
+        f"bpfmetafs: '{path}': libbpf refuses the program 'second' in section 'xdp': it is static"])
+
+
+@pytest.mark.skipif(not shutil.which("bpf-ld"), reason="bpf-ld is not installed")
+def test_more_than_one_btf_is_a_warning(objects, tmp_path):
+    """What is linked with a linker that knows no BTF loses the metadata of all but the first."""
+    first = objects("first.bpf.o", 'int one __attribute__((section(".rodata"))) = 1;')
+    second = objects("second.bpf.o", EMPTY)
+    path = tmp_path / "both.bpf.o"
+    ok("bpf-ld", "-r", "-o", path, first, second)
+    status, said = check(path, "severity")
+    assert status == 1
+    assert said[0] == (f"bpfmetafs: '{path}': it has more than one .BTF, and only the first is read: what the "
+                       "others describe is lost; link objects with 'bpftool gen object'")
+    assert said[1:] == [f"program {program} of {path} lacks severity." for program in ("first", "second")]
 
 
 def test_no_program_is_a_lack(objects):

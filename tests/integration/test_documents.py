@@ -94,9 +94,10 @@ def test_the_page_names_what_a_mounted_tree_has(tree, program, load):
         files_below(tree / "maps" / str(program.map_ids[-1]) / "info")
 
 
-@pytest.mark.parametrize("name", ["hello", "object-full", "object-legacy"])
-def test_the_page_names_what_an_object_tree_has(daemon, mountpoint, compiled, name):
-    daemon(source=compiled(name))
+@pytest.mark.parametrize("name", ["hello", "object-full", "object-legacy", "object-refused"])
+def test_the_page_names_what_an_object_tree_has(mountpoint, compiled, name):
+    # What it says of an object that loaders refuse is no matter here.
+    assert run("bpfmetafs", compiled(name), mountpoint).returncode == 0
     programs = [path for path in mountpoint.iterdir() if path.name != "maps"]
     assert programs
     for directory in programs:

@@ -9,6 +9,7 @@ import pathlib
 import pwd
 import shutil
 import stat
+import subprocess
 
 import pytest
 
@@ -20,6 +21,7 @@ NOT_LOADABLE = {"xdpdump_bpf.o"}
 OWN = ["hello", "object-full", "object-linked", "object-link-b"]
 # What a kernel has to know for one of them: a word of its BTF.
 NEEDS = {"object-full": b"BPF_FUNC_for_each_map_elem"}
+HIDDEN = "(cannot be shown)"
 VMLINUX = pathlib.Path("/sys/kernel/btf/vmlinux")
 
 
@@ -109,9 +111,11 @@ def test_same_as_loaded(name, object_file, pins, load, daemon, tmp_path):
             for key in ("type", "bytes_key", "bytes_value"):
                 assert ((directory / "info" / key).read_text() ==
                         (other / "info" / key).read_text()), directory
-            # Programs have counted in those that are not read-only, or may have.
-            if int((directory / "info" / "flags").read_text()) & 128 and (directory / "vars").exists():
-                variables = contents(directory / "vars")
+            # Programs have counted in those that are not read-only, or may have. In the kernel, what
+            # no BTF describes has no vars.
+            variables = contents(directory / "vars")
+            if (int((directory / "info" / "flags").read_text()) & 128 and variables and
+                    HIDDEN not in variables):
                 assert variables == contents(other / "vars")
                 compared += len(variables)
     assert compared > 0 or not list(in_file.glob("maps/*rodata*/vars/*"))
@@ -161,17 +165,130 @@ def test_big_endian(compiled, daemon, tmp_path):
     assert trees[0] == trees[1]
 
 
-def test_without_btf(daemon, mountpoint, tmp_path):
-    path = tmp_path / "bare.bpf.o"
-    include = "/usr/include/" + ok("gcc", "-print-multiarch").strip()
-    ok("clang", "-O2", "-target", "bpf", f"-I{include}", "-c", SOURCES / "object-full.bpf.c",
-       "-o", path)
-    daemon(path)
+@pytest.fixture
+def compile_with(tmp_path):
+    """Compiles tests/bpf/NAME.bpf.c with these options; returns the object's path."""
+
+    def compile_one(name, *options):
+        path = tmp_path / f"{name}.bpf.o"
+        include = "/usr/include/" + ok("gcc", "-print-multiarch").strip()
+        ok("clang", "-O2", "-target", "bpf", *options, f"-I{include}", "-c",
+           SOURCES / f"{name}.bpf.c", "-o", path)
+        return path
+
+    return compile_one
+
+
+def mounted(path, mountpoint):
+    """Mounts an object in the background; returns what is said meanwhile, a line each."""
+    result = run("bpfmetafs", path, mountpoint)
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr
+    start = f"bpfmetafs: '{path}': "
+    lines = result.stderr.splitlines()
+    assert all(line.startswith(start) for line in lines)
+    return [line.removeprefix(start) for line in lines]
+
+
+def test_without_btf(compile_with, mountpoint):
+    path = compile_with("object-full")
+    assert mounted(path, mountpoint) == [
+        "libbpf refuses the object: no BTF that can be read defines its maps; compile it with -g"]
     program = mountpoint / "attached"
     assert sorted(os.listdir(program)) == ["info", "maps"]
     assert (program / "info" / "btf").read_text() == "none\n"
     assert (program / "maps" / "outer" / "info" / "type").read_text() == (
         "unknown: the object has no BTF\n")
+    data = [entry for entry in (mountpoint / "maps").iterdir()
+            if (entry / "info" / "section").exists()]
+    assert len(data) == 6
+    for entry in data:
+        assert contents(entry / "vars") == {HIDDEN: b"(cannot be shown: no BTF describes it)\n"}
+
+
+def test_with_unreadable_btf(compiled, mountpoint, tmp_path):
+    path, junk = tmp_path / "junk.bpf.o", tmp_path / "junk"
+    junk.write_bytes(b"\xff" * 100)
+    ok("llvm-objcopy", f"--update-section=.BTF={junk}", compiled("object-places"), path)
+    mounted(path, mountpoint)
+    assert (mountpoint / "places" / "info" / "btf").read_text() == "unreadable\n"
+    assert contents(mountpoint / "maps" / "junk.rodata" / "vars") == {
+        HIDDEN: b"(cannot be shown: its BTF is not understood)\n"}
+
+
+def test_all_global_data_has_vars(compiled, daemon, mountpoint):
+    """String literals are in the file, and nothing describes them."""
+    daemon(compiled("object-full"))
+    for entry in (mountpoint / "maps").iterdir():
+        section = entry / "info" / "section"
+        assert (entry / "vars").exists() == section.exists()
+        if section.exists():
+            assert (section.read_text() == ".rodata.str1.1\n") == (entry / "vars" / HIDDEN).exists()
+
+
+PLACES = {"oncall": "net-team\n", "severity": "2\n", "floor": "3\n", "shard": "4\n"}
+
+
+@pytest.mark.parametrize("options", [
+    [], ["-fdata-sections"], ["-fdata-sections", "-fno-unique-section-names"],
+], ids=["plain", "a-section-each", "sections-of-one-name"])
+@pytest.mark.parametrize("change", [[], ["--keep-global-symbol=places"], ["--strip-unneeded"]],
+                         ids=["unchanged", "localized", "stripped"])
+def test_sections_of_variables(options, change, compile_with, mountpoint, tmp_path):
+    """Whatever compilers and other tools do with sections and symbols, a value is its own."""
+    path = tmp_path / "changed.bpf.o"
+    ok("llvm-objcopy", *change, compile_with("object-places", "-g", *options), path)
+    problems = mounted(path, mountpoint)
+    assert bool(problems) == bool(options or "keep-global" in str(change))
+    program = mountpoint / "places"
+    assert {name: (program / name).read_text() for name in PLACES} == PLACES
+    said = program / "info" / "problems"
+    assert (said.read_text().splitlines() if said.exists() else []) == problems
+
+
+def test_a_variable_that_is_nowhere(compile_with, mountpoint, tmp_path):
+    """It is shown, but none of its section's bytes are taken for its value."""
+    path = tmp_path / "changed.bpf.o"
+    ok("llvm-objcopy", "--remove-section=.rel.BTF", "--redefine-sym=bpf_metadata_severity=x",
+       compile_with("object-places", "-g"), path)
+    (problem,) = mounted(path, mountpoint)
+    assert problem.startswith("where 'bpf_metadata_severity' is in section '.rodata' can't be told: ")
+    program = mountpoint / "places"
+    expected = dict(PLACES, severity="(cannot be shown: where it is in the file is not known)\n")
+    assert {name: (program / name).read_text() for name in PLACES} == expected
+
+
+def test_what_loaders_refuse_is_said(compiled, mountpoint):
+    path = compiled("object-refused")
+    problems = mounted(path, mountpoint)
+    assert "libbpf refuses the map 'hidden': it is static" in problems
+    programs = [entry for entry in mountpoint.iterdir() if entry.name != "maps"]
+    assert len(programs) == 5
+    for program in programs:
+        assert (program / "info" / "problems").read_text().splitlines() == problems
+    assert os.listdir(mountpoint / "uses_hidden" / "maps") == ["hidden"]
+    # It is true.
+    assert run("bpftool", "prog", "loadall", path, BPFFS / "not-to-be").returncode != 0
+    assert not (BPFFS / "not-to-be").exists()
+
+
+def test_problems_in_the_foreground(compiled, mountpoint):
+    """There they are said once, as all that goes to the log."""
+    process = subprocess.Popen(["bpfmetafs", "-f", compiled("object-refused"), mountpoint],
+                               stderr=subprocess.PIPE, text=True)
+    eventually(lambda: is_mounted(mountpoint))
+    ok("umount", mountpoint)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert said.count("libbpf refuses the map 'hidden': it is static") == 1
+
+
+def test_debug_information_alone(compiled, mountpoint, tmp_path):
+    path = tmp_path / "debug.bpf.o"
+    ok("llvm-objcopy", "--only-keep-debug", compiled("hello"), path)
+    result = run("bpfmetafs", path, mountpoint)
+    assert result.returncode == 32
+    assert result.stderr.startswith(f"bpfmetafs: '{path}' has no code, ")
+    assert not is_mounted(mountpoint)
 
 
 def test_later_changes_of_the_file(compiled, daemon, mountpoint, tmp_path):
