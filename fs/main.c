@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The daemon: command line, mount, sandbox, loop. One way up, one way down. */
+/* The daemon: mount, sandbox, loop. One way up, one way down. */
 
+#include "arguments.h"
 #include "catalog.h"
+#include "command.h"
 #include "follow.h"
 #include "kernel.h"
 #include "object.h"
 #include "ops.h"
-#include "options.h"
 #include "sandbox.h"
 #include "tree.h"
 #include "watch.h"
@@ -22,22 +23,6 @@
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
-
-/* mount(8), EXIT STATUS */
-enum {
-        EXIT_OK = 0,
-        EXIT_USAGE = 1,
-        EXIT_SYSTEM = 2,
-        EXIT_MOUNT = 32,
-};
-
-typedef struct Arguments {
-        const char *source;
-        const char *mountpoint;
-        Options *options;
-        bool foreground;
-        bool debug;
-} Arguments;
 
 /* How the process that was started learns that the tree answers. */
 typedef struct Ready {
@@ -55,87 +40,6 @@ G_GNUC_PRINTF(1, 2) static void say(const char *format, ...)
         vfprintf(stderr, format, args);
         va_end(args);
         fputc('\n', stderr);
-}
-
-/* Command line */
-
-static void print_help(void)
-{
-        g_autofree char *options = options_help();
-
-        printf("Usage: bpfmetafs SOURCE MOUNTPOINT [-o OPTIONS] [-s] [-f] [-d]\n"
-               "\n"
-               "Shows the BPF programs of SOURCE, their metadata and their maps as files.\n"
-               "SOURCE is bpf (or none, kernel, bpfmetafs) for the running kernel, or else the "
-               "path\n"
-               "of a BPF object file.\n"
-               "\n"
-               "  -o OPTIONS  mount options, separated by commas\n"
-               "  -s          tolerate unknown mount options\n"
-               "  -f          stay in the foreground\n"
-               "  -d          the same, and print every request\n"
-               "  -h          print this and exit\n"
-               "  -V          print the version and exit\n"
-               "\n"
-               "Mount options:\n%s",
-               options);
-}
-
-/* Returns -1 to go on, or the exit status. */
-static int parse_arguments(int argc, char **argv, Arguments *arguments)
-{
-        g_autoptr(GPtrArray) lists = g_ptr_array_new();
-        bool sloppy = false;
-        int option;
-
-        while ((option = getopt(argc, argv, "o:sfdhV")) != -1) {
-                switch (option) {
-                case 'o':
-                        g_ptr_array_add(lists, optarg);
-                        break;
-                case 's':
-                        sloppy = true;
-                        break;
-                case 'd':
-                        arguments->debug = true;
-                        arguments->foreground = true;
-                        break;
-                case 'f':
-                        arguments->foreground = true;
-                        break;
-                case 'h':
-                        print_help();
-                        return EXIT_OK;
-                case 'V':
-                        puts("bpfmetafs " BPFMETAFS_VERSION);
-                        return EXIT_OK;
-                default:
-                        say("try 'bpfmetafs -h'");
-                        return EXIT_USAGE;
-                }
-        }
-        if (argc - optind != 2) {
-                say("a source and a mount point are needed, and nothing else: try 'bpfmetafs -h'");
-                return EXIT_USAGE;
-        }
-        arguments->source = argv[optind];
-        arguments->mountpoint = argv[optind + 1];
-        for (guint i = 0; i < lists->len; i++) {
-                g_autoptr(GError) error = NULL;
-
-                if (!options_parse(arguments->options, lists->pdata[i], sloppy, &error)) {
-                        say("%s", error->message);
-                        return EXIT_USAGE;
-                }
-        }
-        return -1;
-}
-
-static bool is_kernel(const char *source)
-{
-        static const char *const names[] = { "bpf", "none", "kernel", "bpfmetafs", NULL };
-
-        return g_strv_contains(names, source);
 }
 
 /* What can be said about a failure before libfuse tries. */
@@ -214,7 +118,7 @@ static int open_source(const char *spec, Source **out)
 {
         g_autoptr(GError) error = NULL;
 
-        if (!is_kernel(spec))
+        if (!command_means_kernel(spec))
                 return open_object(spec, out);
         if (kernel_source_new(out, &error) < 0) {
                 say("%s", error->message);
@@ -230,7 +134,7 @@ static Watch *open_watch(const Arguments *arguments)
         g_autoptr(GError) error = NULL;
         Watch *watch;
 
-        if (arguments->options->noevents || !is_kernel(arguments->source))
+        if (arguments->options->noevents || !command_means_kernel(arguments->source))
                 return NULL;
         if (watch_new(&watch, &error) == 0)
                 return watch;
@@ -258,7 +162,8 @@ static void unmount(void *data)
 /* Shuts itself in, and serves until it is told to end. */
 static int serve_inside(const Arguments *arguments, Tree *tree, Watch *watch, Ops *ops)
 {
-        SandboxKind kind = is_kernel(arguments->source) ? SANDBOX_KERNEL : SANDBOX_OBJECT;
+        SandboxKind kind =
+                command_means_kernel(arguments->source) ? SANDBOX_KERNEL : SANDBOX_OBJECT;
         g_autoptr(Sandbox) sandbox = NULL;
         g_autoptr(Follow) follow = NULL;
         g_autoptr(GError) error = NULL;
@@ -382,16 +287,17 @@ static int run_in_background(Arguments *arguments)
 
 int main(int argc, char **argv)
 {
+        int r = command_start();
         g_autoptr(Options) options = options_new();
         Arguments arguments = { .options = options };
         Ready ready = { .foreground = true, .fd = -1, .null = -1 };
-        int status = parse_arguments(argc, argv, &arguments);
+        int status = arguments_parse(&arguments, argc, argv);
 
         if (status >= 0)
                 return status;
-        if (options->remount) {
-                say("a mounted tree is changed by mount -o remount, not by the daemon");
-                return EXIT_USAGE;
+        if (r < 0) {
+                say("/dev/null cannot be opened: %s", g_strerror(-r));
+                return EXIT_SYSTEM;
         }
         sandbox_close_inherited();
         return arguments.foreground ? run(&arguments, &ready) : run_in_background(&arguments);

@@ -9,6 +9,7 @@
  * the daemon and the kernel.
  */
 
+#include "command.h"
 #include "options.h"
 
 #include <errno.h>
@@ -22,14 +23,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* mount(8), "EXIT STATUS". */
-enum {
-        EXIT_OK = 0,
-        EXIT_USAGE = 1, /* "incorrect invocation or permissions" */
-        EXIT_SYSTEM = 2,
-        EXIT_MOUNT = 32,
-};
 
 /* How the helper was called. What points somewhere is borrowed from the command line. */
 typedef struct Call {
@@ -77,41 +70,42 @@ static int G_GNUC_PRINTF(2, 3) fail(int code, const char *format, ...)
         return code;
 }
 
-/* What getopt_long() has just refused: @letter, or, if that is NUL, @word. */
-static int fail_option(char letter, const char *word)
-{
-        const char dashed[] = { '-', letter, '\0' };
-        /* Not printed as it is: a message goes to a terminal. */
-        g_autofree char *shown = g_strescape(letter ? dashed : word, NULL);
-
-        return fail(EXIT_USAGE,
-                    "the option '%s' is not known; mount.bpfmetafs -h lists the options", shown);
-}
-
 static const char usage[] =
-        "Usage: mount.bpfmetafs SPEC DIR [-fnrsvw] [-N NS] [-o OPTIONS]... [-t TYPE]\n"
+        "Usage: mount.bpfmetafs SPEC DIR [OPTION]...\n"
+        "Mount the tree of the loaded BPF programs (SPEC bpf), or of those in an object\n"
+        "file (SPEC its path), at the directory DIR.\n"
         "\n"
-        "Mounts the tree of loaded BPF programs (SPEC bpf) or of an object file (SPEC its path)\n"
-        "at the directory DIR.\n"
-        "\n"
-        "  -f             check everything, but do not mount\n"
-        "  -N NS          mount in this mount namespace: a file, or the id of a process in it\n"
-        "  -n, -r, -w     no effect: no mtab is written, and the tree is always read-only\n"
-        "  -o OPTIONS     mount options, separated by commas\n"
-        "  -s             ignore mount options that are not known\n"
-        "  -t TYPE        the filesystem type: bpfmetafs or fuse.bpfmetafs\n"
-        "  -v             say what is run\n"
-        "  -h, --help     show this help\n"
-        "  -V, --version  show the version\n"
+        "  -f, --fake          check everything, but do not mount\n"
+        "  -h, --help          show this help and exit\n"
+        "  -N, --namespace=NS  mount in this mount namespace: a file, or a process's id\n"
+        "  -n, -r, -w          no effect, nor has --no-mtab, --read-only, --read-write\n"
+        "  -o, --options=LIST  mount options, separated by commas\n"
+        "  -s, --sloppy        ignore mount options that are not known\n"
+        "  -t, --types=TYPE    the filesystem type: bpfmetafs or fuse.bpfmetafs\n"
+        "  -V, --version       show the version and exit\n"
+        "  -v, --verbose       say what is run\n"
         "\n"
         "Mount options, besides those of mount(8):\n";
 
 /* The operands are the last words of @argv then. */
 static int parse(Call *call, int argc, char **argv)
 {
-        static const struct option words[] = { { "help", no_argument, NULL, 'h' },
-                                               { "version", no_argument, NULL, 'V' },
-                                               { 0 } };
+        static const struct option words[] = {
+                { "fake", no_argument, NULL, 'f' },
+                { "help", no_argument, NULL, 'h' },
+                { "namespace", required_argument, NULL, 'N' },
+                { "no-mtab", no_argument, NULL, 'n' },
+                { "options", required_argument, NULL, 'o' },
+                { "read-only", no_argument, NULL, 'r' },
+                { "read-write", no_argument, NULL, 'w' },
+                { "rw", no_argument, NULL, 'w' },
+                { "sloppy", no_argument, NULL, 's' },
+                { "types", required_argument, NULL, 't' },
+                { "verbose", no_argument, NULL, 'v' },
+                { "version", no_argument, NULL, 'V' },
+                { 0 },
+        };
+        g_autofree char *refused = NULL;
         int option;
 
         opterr = 0;
@@ -147,13 +141,10 @@ static int parse(Call *call, int argc, char **argv)
                 case 'v':
                         call->verbose = true;
                         break;
-                case ':':
-                        return fail(EXIT_USAGE,
-                                    "the option '-%c' needs a value; mount.bpfmetafs -h lists the "
-                                    "options",
-                                    optopt);
                 default:
-                        return fail_option(optopt, argv[optind - 1]);
+                        refused = command_refused("mount.bpfmetafs", option, optopt,
+                                                  argv[optind - 1]);
+                        return fail(EXIT_USAGE, "%s", refused);
                 }
         }
         if (call->help || call->version)
@@ -415,9 +406,12 @@ static int mount_tree(const Call *call)
 
 int main(int argc, char **argv)
 {
+        int r = command_start();
         g_auto(Call) call = { .list = g_string_new(NULL) };
         int code = parse(&call, argc, argv);
 
+        if (r < 0)
+                return fail(EXIT_SYSTEM, "/dev/null cannot be opened: %s", g_strerror(-r));
         if (code != EXIT_OK)
                 return code;
         if (call.help)
