@@ -15,11 +15,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -154,6 +156,15 @@ static bool set_nosymfollow(const Arguments *arguments)
         return false;
 }
 
+/* As libselinux tells. Without SELinux the kernel knows no option of its, and mount(8) drops them.
+ */
+static bool has_selinux(void)
+{
+        struct statfs attr;
+
+        return statfs("/sys/fs/selinux", &attr) == 0 && attr.f_type == SELINUX_MAGIC;
+}
+
 static void unmount(void *data)
 {
         ops_unmount(data);
@@ -209,6 +220,7 @@ static int serve(const Arguments *arguments, Source *source, Ready *ready)
                 .source = arguments->source,
                 .mountpoint = arguments->mountpoint,
                 .options = options->mount_options->str,
+                .labels = has_selinux() ? options->labels : NULL,
                 .allow_other = options->allow_other,
                 .debug = arguments->debug,
         };

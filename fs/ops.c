@@ -335,6 +335,10 @@ static char *session_options(const OpsMount *mount)
                 g_string_append(options, ",allow_other");
         if (*mount->options)
                 g_string_append_printf(options, ",%s", mount->options);
+        for (guint i = 0; mount->labels && i < mount->labels->len; i++) {
+                g_string_append_c(options, ',');
+                append_escaped(options, mount->labels->pdata[i]);
+        }
         return g_string_free(options, FALSE);
 }
 

@@ -22,7 +22,8 @@ typedef struct OpsMount {
         const char *program; /* argv[0], for libfuse's messages */
         const char *source;  /* what findmnt shows as the source */
         const char *mountpoint;
-        const char *options; /* for mount(2), comma-separated words */
+        const char *options;     /* for mount(2), comma-separated words */
+        const GPtrArray *labels; /* of char *: more such words, with commas in them; or NULL */
         bool allow_other;
         bool debug; /* libfuse prints each request on stderr */
 } OpsMount;

@@ -3,7 +3,10 @@
 
 import configparser
 import contextlib
+import ctypes
 import errno
+import gzip
+import itertools
 import json
 import os
 import pathlib
@@ -407,6 +410,114 @@ def test_example_unit(mountpoint, program):
         ok("mount", mount["What"], mountpoint, "-t", mount["Type"], *more)
         assert readable(mountpoint, program)
         ok("umount", mountpoint)
+
+
+# The words that mount(8) has for every filesystem.
+
+class MapEntry(ctypes.Structure):
+    """libmount.h, struct libmnt_optmap"""
+    _fields_ = [("name", ctypes.c_char_p), ("id", ctypes.c_int), ("mask", ctypes.c_int)]
+
+
+MNT_LINUX_MAP, MNT_USERSPACE_MAP = 1, 2
+MNT_NOHLPS = 1 << 4
+# Those are no mount of this filesystem: mount(8) does not run a helper for them.
+NO_MOUNT = {"bind", "rbind"}
+
+
+def words_of_libmount():
+    """What the installed mount(8) takes for any filesystem and hands to helpers, each as it may stand in a
+    list of options."""
+    get = ctypes.CDLL("libmount.so.1").mnt_get_builtin_optmap
+    get.restype = ctypes.POINTER(MapEntry)
+    words = []
+    for number in (MNT_LINUX_MAP, MNT_USERSPACE_MAP):
+        for entry in itertools.takewhile(lambda entry: entry.name, get(number)):
+            name, value, _ = re.fullmatch(r"([^=[]+)(\[=\]|=)?(.*)", entry.name.decode()).groups()
+            if entry.mask & MNT_NOHLPS or name in NO_MOUNT:
+                continue
+            if value != "=":
+                words.append(name)
+            if value:
+                flag = number == MNT_LINUX_MAP
+                words.append(f"{name}={'recursive' if flag else 'x'}")
+    return words
+
+
+def words_of_the_manual():
+    """What mount(8)'s page lists as independent of the filesystem."""
+    page = "/usr/share/man/man8/mount.8.gz"
+    if not os.path.exists(page):
+        pytest.skip("the manual page mount(8) is not installed")
+    with gzip.open(page, "rt", encoding="utf-8") as file:
+        text = file.read().split(r'.SH "FILESYSTEM\-INDEPENDENT MOUNT OPTIONS"')[1].split(".SH ")[0]
+    words = []
+    for line in re.findall(r"^(\\fB.*)\n\.RS 4$", text, re.M):
+        line = line.replace("\\-", "-").replace("\\fP", "").replace("\\fI", "").replace("\\fB", "")
+        for word in re.split(r", and |, | and ", line):
+            word = re.sub(r"\[(=.*)\]", r"\1", word).replace("*", "any")
+            words.append(re.sub("=.*", "=x", word))
+    return words
+
+
+def test_the_lists_of_mount_are_read():
+    for words in (words_of_libmount(), words_of_the_manual()):
+        assert len(words) > 35
+        assert {"ro", "nosuid", "noatime", "defaults", "_netdev", "nofail", "nosymfollow"} <= set(words)
+    assert {"context=x", "rootcontext=x", "x-any"} <= set(words_of_the_manual())
+
+
+@pytest.mark.parametrize("words", [words_of_libmount, words_of_the_manual])
+def test_every_word_of_mount_is_taken(mountpoint, words):
+    for word in words():
+        if word == "remount":
+            continue
+        assert ok("mount.bpfmetafs", "bpf", mountpoint, "-f", "-o", word) == "", word
+    listed = ",".join(word for word in words() if word != "remount")
+    ok("mount.bpfmetafs", "bpf", mountpoint, "-o", listed)
+    ok("mount.bpfmetafs", "bpf", mountpoint, "-o", f"{listed},remount")
+    assert mounts(mountpoint) == 1
+
+
+CONTEXT = "system_u:object_r:tmp_t:s0:c127,c456"
+
+
+@pytest.mark.parametrize("command", [
+    ("mount", "-t", "bpfmetafs", "-o", f'context="{CONTEXT}",mode=0400', "bpf", "DIR"),
+    ("mount.bpfmetafs", "bpf", "DIR", "-o", f'rw,context="{CONTEXT}",mode=0400'),
+    ("mount.bpfmetafs", "bpf", "DIR", "-o", "fscontext=a,defcontext=b,rootcontext=c,mode=0400"),
+    ("bpfmetafs", "bpf", "DIR", "-o", f'context="{CONTEXT}",mode=0400'),
+], ids=" ".join)
+def test_contexts_without_selinux(mountpoint, program, command):
+    ok(*[str(mountpoint) if word == "DIR" else word for word in command])
+    assert readable(mountpoint, program)
+    assert pathlib.Path(mountpoint, str(program.id), "oncall").stat().st_mode & 0o777 == 0o400
+
+
+def test_contexts_reach_the_kernel(mountpoint, tmp_path):
+    """On a machine that takes itself for one with SELinux the kernel is asked, and refuses."""
+    if os.path.exists("/sys/fs/selinux/enforce"):
+        pytest.skip("SELinux is on")
+    (tmp_path / "selinux.c").write_text("""
+        #define _GNU_SOURCE
+        #include <string.h>
+        #include <sys/vfs.h>
+        int statfs64(const char *path, struct statfs64 *out)
+        {
+                if (strcmp(path, "/sys/fs/selinux"))
+                        return fstatfs64(-1, out);
+                memset(out, 0, sizeof(*out));
+                out->f_type = 0xf97cff8c;
+                return 0;
+        }""")
+    ok("gcc", "-shared", "-fPIC", "-o", tmp_path / "selinux.so", tmp_path / "selinux.c")
+    environment = {**os.environ, "LD_PRELOAD": str(tmp_path / "selinux.so"),
+                   "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+    for word in ("context=a", 'fscontext="a,b"'):
+        done = run("mount.bpfmetafs", "bpf", mountpoint, "-o", word, env=environment)
+        assert done.returncode == FAILURE
+        assert "cannot mount" in done.stderr
+    ok("mount.bpfmetafs", "bpf", mountpoint, env=environment)
 
 
 # Who may look, and what is seen.
