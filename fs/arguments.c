@@ -17,6 +17,7 @@ static const char usage[] =
         "  -d, --debug         stay in the foreground and print every request\n"
         "  -f, --foreground    stay in the foreground\n"
         "  -h, --help          show this help and exit\n"
+        "  -N, --namespace=NS  mount in this mount namespace: a file, or a process's id\n"
         "  -o, --options=LIST  mount options, separated by commas\n"
         "  -s, --sloppy        ignore mount options that are not known\n"
         "  -V, --version       show the version and exit\n"
@@ -24,13 +25,10 @@ static const char usage[] =
         "Mount options, besides those of mount(8):\n";
 
 static const struct option words[] = {
-        { "debug", no_argument, NULL, 'd' },
-        { "foreground", no_argument, NULL, 'f' },
-        { "help", no_argument, NULL, 'h' },
-        { "options", required_argument, NULL, 'o' },
-        { "sloppy", no_argument, NULL, 's' },
-        { "version", no_argument, NULL, 'V' },
-        { 0 },
+        { "debug", no_argument, NULL, 'd' },         { "foreground", no_argument, NULL, 'f' },
+        { "help", no_argument, NULL, 'h' },          { "namespace", required_argument, NULL, 'N' },
+        { "options", required_argument, NULL, 'o' }, { "sloppy", no_argument, NULL, 's' },
+        { "version", no_argument, NULL, 'V' },       { 0 },
 };
 
 static int fail(const char *sentence)
@@ -67,7 +65,7 @@ int arguments_parse(Arguments *arguments, int argc, char **argv)
         int option;
 
         opterr = 0;
-        while ((option = getopt_long(argc, argv, ":dfho:sV", words, NULL)) != -1) {
+        while ((option = getopt_long(argc, argv, ":dfhN:o:sV", words, NULL)) != -1) {
                 switch (option) {
                 case 'd':
                         arguments->debug = true;
@@ -78,6 +76,9 @@ int arguments_parse(Arguments *arguments, int argc, char **argv)
                         break;
                 case 'h':
                         return print_help();
+                case 'N':
+                        arguments->namespace = optarg;
+                        break;
                 case 'o':
                         g_ptr_array_add(lists, optarg);
                         break;

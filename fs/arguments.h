@@ -14,6 +14,7 @@
 typedef struct Arguments {
         const char *source;
         const char *mountpoint;
+        const char *namespace; /* as in namespace_open(), or NULL: mount here */
         Options *options;
         bool foreground;
         bool debug;

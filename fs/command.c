@@ -7,7 +7,10 @@
 #include <glib.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+const char *const command_kernel_words[] = { "bpf", "none", "kernel", "bpfmetafs", NULL };
 
 /* The lowest free number is the one that is closed, for those below it are open by then. */
 static int open_standard_descriptors(void)
@@ -51,9 +54,25 @@ char *command_refused(const char *command, int refusal, int letter, const char *
                                command);
 }
 
+char *command_mountpoint_fault(const char *path, int error, mode_t mode)
+{
+        g_autofree char *shown = g_strescape(path, NULL);
+
+        if (error == 0 && S_ISDIR(mode))
+                return NULL;
+        if (error == 0)
+                return g_strdup_printf("the mount point '%s' is not a directory", shown);
+        if (error == ENOENT)
+                return g_strdup_printf("the mount point '%s' does not exist; create it with mkdir",
+                                       shown);
+        if (error == ENOTCONN)
+                return g_strdup_printf("at the mount point '%s' is a filesystem whose daemon has "
+                                       "ended; unmount that first, with umount",
+                                       shown);
+        return g_strdup_printf("the mount point '%s' cannot be used: %s", shown, g_strerror(error));
+}
+
 bool command_means_kernel(const char *source)
 {
-        static const char *const words[] = { "bpf", "none", "kernel", "bpfmetafs", NULL };
-
-        return g_strv_contains(words, source);
+        return g_strv_contains(command_kernel_words, source);
 }

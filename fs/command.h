@@ -8,6 +8,7 @@
  */
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* mount(8), EXIT STATUS */
 enum {
@@ -33,7 +34,14 @@ int command_start(void);
  */
 char *command_refused(const char *command, int refusal, int letter, const char *word);
 
-/* True for the words that mean the running kernel, where else the path of an object file stands. */
+/* What is wrong with the mount point @path, of which stat(2) said @error (errno, or 0) and @mode.
+ * NULL if nothing is; else one sentence as above. */
+char *command_mountpoint_fault(const char *path, int error, mode_t mode);
+
+/* The words that mean the running kernel, where else the path of an object file stands; ended by
+ * NULL. */
+extern const char *const command_kernel_words[];
+
 bool command_means_kernel(const char *source);
 
 #endif

@@ -7,6 +7,7 @@
 #include "command.h"
 #include "follow.h"
 #include "kernel.h"
+#include "namespace.h"
 #include "object.h"
 #include "ops.h"
 #include "sandbox.h"
@@ -44,23 +45,25 @@ G_GNUC_PRINTF(1, 2) static void say(const char *format, ...)
         fputc('\n', stderr);
 }
 
-/* What can be said about a failure before libfuse tries. */
-static bool check_mountpoint(const char *path)
-{
-        struct stat attr;
+/* What is looked at where it is mounted, by system calls alone. */
+typedef struct Look {
+        const char *mountpoint;
+        struct stat attr;   /* of it */
+        int error;          /* the errno of asking for that, or 0 */
+        const char *object; /* NULL for the kernel */
+        int fd;             /* of the object, or -1 */
+        int object_error;
+} Look;
 
-        if (stat(path, &attr) < 0) {
-                say(errno == ENOTCONN
-                            ? "'%s' is a mount point whose daemon is gone: run umount -f '%s' first"
-                            : "mount point '%s': %s",
-                    path, errno == ENOTCONN ? path : g_strerror(errno));
-                return false;
-        }
-        if (!S_ISDIR(attr.st_mode)) {
-                say("mount point '%s' is not a directory", path);
-                return false;
-        }
-        return true;
+static void look(void *data)
+{
+        Look *look = data;
+
+        look->error = stat(look->mountpoint, &look->attr) < 0 ? errno : 0;
+        if (!look->object)
+                return;
+        look->fd = open(look->object, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        look->object_error = look->fd < 0 ? errno : 0;
 }
 
 static bool check_fuse(void)
@@ -92,42 +95,55 @@ static void tree_answers(void *data)
         close(ready->fd);
 }
 
-static int open_object(const char *path, Source **out)
+static int read_object(const Look *look, Source **out)
 {
         g_autoptr(GError) error = NULL;
-        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         struct stat attr;
-        int r;
 
-        if (fd < 0) {
-                say("'%s' is neither bpf, for the running kernel, nor an object file: %s", path,
-                    g_strerror(errno));
-                return EXIT_MOUNT;
-        }
-        if (fstat(fd, &attr) == 0 && !S_ISREG(attr.st_mode)) {
-                say("'%s' is not a regular file: a source is bpf or an object file", path);
-                r = -EINVAL;
-        } else {
-                r = object_source_new(fd, path, out, &error);
-                if (r < 0)
-                        say("%s", error->message);
-        }
-        close(fd);
-        return r < 0 ? EXIT_MOUNT : EXIT_OK;
+        if (look->fd < 0)
+                say("'%s' is neither bpf, for the running kernel, nor an object file: %s",
+                    look->object, g_strerror(look->object_error));
+        else if (fstat(look->fd, &attr) == 0 && !S_ISREG(attr.st_mode))
+                say("'%s' is not a regular file: a source is bpf or an object file", look->object);
+        else if (object_source_new(look->fd, look->object, out, &error) < 0)
+                say("%s", error->message);
+        else
+                return EXIT_OK;
+        return EXIT_MOUNT;
 }
 
-static int open_source(const char *spec, Source **out)
+static int ask_kernel(Source **out)
 {
         g_autoptr(GError) error = NULL;
 
-        if (!command_means_kernel(spec))
-                return open_object(spec, out);
-        if (kernel_source_new(out, &error) < 0) {
+        if (kernel_source_new(out, &error) == 0)
+                return EXIT_OK;
+        say("%s", error->message);
+        return g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_PERM) ? EXIT_USAGE : EXIT_SYSTEM;
+}
+
+/* What is to be mounted, and whether it can be mounted there. */
+static int open_source(const Arguments *arguments, const Namespace *namespace, Source **out)
+{
+        Look found = { .mountpoint = arguments->mountpoint, .fd = -1 };
+        g_autoptr(GError) error = NULL;
+        g_autofree char *fault = NULL;
+        int status = EXIT_MOUNT;
+
+        if (!command_means_kernel(arguments->source))
+                found.object = arguments->source;
+        if (!namespace_call(namespace, look, &found, &error)) {
                 say("%s", error->message);
-                return g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_PERM) ? EXIT_USAGE
-                                                                               : EXIT_SYSTEM;
+                return EXIT_SYSTEM;
         }
-        return EXIT_OK;
+        fault = command_mountpoint_fault(found.mountpoint, found.error, found.attr.st_mode);
+        if (fault)
+                say("%s", fault);
+        else
+                status = found.object ? read_object(&found, out) : ask_kernel(out);
+        if (found.fd >= 0)
+                close(found.fd);
+        return status;
 }
 
 /* Events, or NULL: then every access asks the kernel. */
@@ -144,12 +160,12 @@ static Watch *open_watch(const Arguments *arguments)
         return NULL;
 }
 
-/* libfuse 3.10 has no word for it. */
+/* libfuse 3.10 has no word for it. In another namespace it is not libfuse that mounts. */
 static bool set_nosymfollow(const Arguments *arguments)
 {
         const Options *options = arguments->options;
 
-        if (!(options->flags & MS_NOSYMFOLLOW) ||
+        if (!(options->flags & MS_NOSYMFOLLOW) || arguments->namespace ||
             mount(NULL, arguments->mountpoint, NULL, options_remount_flags(options), NULL) == 0)
                 return true;
         say("nosymfollow cannot be set: %s", g_strerror(errno));
@@ -208,7 +224,8 @@ static int serve_inside(const Arguments *arguments, Tree *tree, Watch *watch, Op
 }
 
 /* Mounts, serves and unmounts. Returns the exit status. */
-static int serve(const Arguments *arguments, Source *source, Ready *ready)
+static int serve(const Arguments *arguments, const Namespace *namespace, Source *source,
+                 Ready *ready)
 {
         const Options *options = arguments->options;
         g_autoptr(Watch) watch = open_watch(arguments);
@@ -219,7 +236,9 @@ static int serve(const Arguments *arguments, Source *source, Ready *ready)
                 .program = "bpfmetafs",
                 .source = arguments->source,
                 .mountpoint = arguments->mountpoint,
+                .namespace = namespace,
                 .options = options->mount_options->str,
+                .flags = options->flags,
                 .labels = has_selinux() ? options->labels : NULL,
                 .allow_other = options->allow_other,
                 .debug = arguments->debug,
@@ -241,15 +260,26 @@ static int serve(const Arguments *arguments, Source *source, Ready *ready)
 
 static int run(Arguments *arguments, Ready *ready)
 {
-        g_autofree char *absolute = NULL;
+        g_autofree char *mountpoint = g_canonicalize_filename(arguments->mountpoint, NULL);
+        g_autofree char *object = NULL;
+        g_autoptr(Namespace) namespace = NULL;
+        g_autoptr(GError) error = NULL;
         Source *source;
         int status;
 
-        if (!check_mountpoint(arguments->mountpoint))
-                return EXIT_MOUNT;
-        absolute = g_canonicalize_filename(arguments->mountpoint, NULL);
-        arguments->mountpoint = absolute;
-        status = open_source(arguments->source, &source);
+        arguments->mountpoint = mountpoint;
+        if (arguments->namespace) {
+                namespace = namespace_open(arguments->namespace, &error);
+                if (!namespace) {
+                        say("%s", error->message);
+                        return EXIT_SYSTEM;
+                }
+                /* The working directory there is another. */
+                if (!command_means_kernel(arguments->source))
+                        arguments->source = object =
+                                g_canonicalize_filename(arguments->source, NULL);
+        }
+        status = open_source(arguments, namespace, &source);
         if (status != EXIT_OK)
                 return status;
         if (!check_fuse()) {
@@ -258,7 +288,7 @@ static int run(Arguments *arguments, Ready *ready)
         }
         openlog("bpfmetafs", LOG_PID | LOG_NDELAY | (ready->foreground ? LOG_PERROR : 0),
                 LOG_DAEMON);
-        status = serve(arguments, source, ready);
+        status = serve(arguments, namespace, source, ready);
         source->ops->free(source);
         return status;
 }

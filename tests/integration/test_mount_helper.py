@@ -681,51 +681,86 @@ def test_remount_through_a_relative_path_and_a_link(mountpoint, tmp_path):
     assert mounts(mountpoint) == 1
 
 
-# -N.
+# Words that mount(8) takes for paths.
 
-@contextlib.contextmanager
-def other_namespace():
-    """The id of a process in a mount namespace of its own."""
-    read, write = os.pipe()
-    process = subprocess.Popen(["unshare", "--mount", "cat"], stdin=subprocess.PIPE,
-                               stdout=write)
-    os.close(write)
-    try:
-        # cat answers when unshare has run it.
-        process.stdin.write(b"x")
-        process.stdin.flush()
-        assert os.read(read, 1) == b"x"
-        yield process.pid
-    finally:
-        os.close(read)
-        process.stdin.close()
-        process.wait()
+def in_directory(directory, mountpoint, *argv):
+    return run(*[str(mountpoint) if word == "DIR" else word for word in argv], cwd=directory)
 
 
-@pytest.mark.parametrize("command", [
-    ("mount.bpfmetafs", "bpf", "DIR", "-N", "PID"),
-    ("mount.bpfmetafs", "bpf", "DIR", "-N", "/proc/PID/ns/mnt", "-o", "rw"),
-    ("mount", "-N", "PID", "-t", "bpfmetafs", "bpf", "DIR"),
-], ids=" ".join)
-def test_other_namespace(mountpoint, program, command):
-    with other_namespace() as pid:
-        inside = ("nsenter", "--mount", f"--target={pid}")
-        try:
-            ok(*[word.replace("DIR", str(mountpoint)).replace("PID", str(pid))
-                      for word in command])
-            assert mounts(mountpoint) == 0
-            assert ok(*inside, "cat", f"{mountpoint}/{program.id}/oncall") \
-                == f"{program.oncall}\n"
-        finally:
-            run(*inside, "umount", mountpoint)
-    eventually(lambda: not daemons(mountpoint))
+@pytest.mark.parametrize("kind", ["directory", "fifo", "link to a directory"])
+@pytest.mark.parametrize("word", ["bpf", "none", "kernel", "bpfmetafs", "./bpf"])
+def test_a_word_that_names_what_is_no_file(mountpoint, program, tmp_path, word, kind):
+    """mount(8) makes a path of it; but the kernel is meant."""
+    here = tmp_path / "here"
+    here.mkdir()
+    path = here / word
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/sys/fs")
+    done = in_directory(here, mountpoint, "mount", "-t", "bpfmetafs", word, "DIR")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert readable(mountpoint, program)
+    assert found(mountpoint)["source"] == word.removeprefix("./")
 
 
-def test_remount_in_another_namespace(mountpoint):
-    ok("mount", "-t", "bpfmetafs", "bpf", mountpoint)
-    with other_namespace() as pid:
-        ok("mount.bpfmetafs", "bpf", mountpoint, "-N", pid, "-o", "rw,remount,noexec")
-        shown = ok("nsenter", "--mount", f"--target={pid}", "findmnt", "-n", "-o", "OPTIONS",
-                   "--mountpoint", mountpoint)
-        assert "noexec" in shown.split(",")
-        assert "noexec" not in found(mountpoint)["options"]
+def test_a_word_in_a_directory_of_the_system(mountpoint, program):
+    done = in_directory("/sys/fs", mountpoint, "mount", "-t", "bpfmetafs", "bpf", "DIR")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert readable(mountpoint, program)
+
+
+@pytest.mark.parametrize("kind", ["object", "text", "link"])
+@pytest.mark.parametrize("word", ["bpf", "./bpf", "kernel"])
+def test_a_word_that_names_a_file(mountpoint, program, compiled, tmp_path, word, kind):
+    """Nobody can know which is meant: neither is mounted, and it is said how each is."""
+    here = tmp_path / "here"
+    here.mkdir()
+    path = here / word
+    if kind == "object":
+        shutil.copy(compiled("hello"), path)
+    elif kind == "text":
+        path.write_text("text")
+    else:
+        path.symlink_to(compiled("hello"))
+    spec = os.path.realpath(path)
+    done = in_directory(here, mountpoint, "mount", "-t", "bpfmetafs", word, "DIR")
+    assert done.returncode == USAGE
+    name = word.removeprefix("./")
+    assert done.stderr == (
+        f"mount.bpfmetafs: the source '{spec}' may mean the kernel or that file, for mount(8) makes "
+        f"a path of the word '{name}' where a file has that name; mount from another directory: "
+        f"there '{name}' means the kernel, and '{spec}' the file\n")
+    assert mounts(mountpoint) == 0
+
+    # It is as it says.
+    done = in_directory("/", mountpoint, "mount", "-t", "bpfmetafs", name, "DIR")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert readable(mountpoint, program)
+    ok("umount", mountpoint)
+    if kind != "text":
+        done = in_directory("/", mountpoint, "mount", "-t", "bpfmetafs", spec, "DIR")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert (mountpoint / "hello" / "oncall").read_text() == "net-team\n"
+
+
+def test_words_without_mount(mountpoint, program, compiled, tmp_path):
+    """Called by hand, a word is a word and a path a path."""
+    here = tmp_path / "here"
+    here.mkdir()
+    shutil.copy(compiled("hello"), here / "bpf")
+    for command in ("mount.bpfmetafs", "bpfmetafs"):
+        ok(command, "bpf", mountpoint, cwd=here)
+        assert readable(mountpoint, program)
+        ok("umount", mountpoint)
+        ok(command, "./bpf", mountpoint, cwd=here)
+        assert (mountpoint / "hello" / "oncall").read_text() == "net-team\n"
+        ok("umount", mountpoint)
+
+
+def test_a_directory_that_no_word_names(mountpoint):
+    done = in_directory("/", mountpoint, "mount", "-t", "bpfmetafs", "/sys/fs/bpf", "DIR")
+    assert done.returncode == FAILURE
+    assert "'/sys/fs/bpf' is not a regular file" in done.stderr
