@@ -5,6 +5,7 @@ into which the project is installed; nothing that it mounts or pins outlives it.
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
@@ -46,6 +47,12 @@ def eventually(condition, seconds=20):
 def is_mounted(path):
     return any(line.split()[4] == str(path)
                for line in open("/proc/self/mountinfo", encoding="utf-8"))
+
+
+def need_compiler():
+    """Skips the test where programs for this machine can't be compiled."""
+    if not shutil.which("gcc"):
+        pytest.skip("there is no gcc")
 
 
 def need_btf(what, add):

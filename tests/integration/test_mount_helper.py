@@ -19,7 +19,7 @@ import tempfile
 
 import pytest
 
-from conftest import eventually, ok, run
+from conftest import eventually, need_compiler, ok, run
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 NOBODY = 65534
@@ -498,6 +498,7 @@ def test_contexts_reach_the_kernel(mountpoint, tmp_path):
     """On a machine that takes itself for one with SELinux the kernel is asked, and refuses."""
     if os.path.exists("/sys/fs/selinux/enforce"):
         pytest.skip("SELinux is on")
+    need_compiler()
     (tmp_path / "selinux.c").write_text("""
         #define _GNU_SOURCE
         #include <string.h>

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from conftest import eventually, is_mounted, ok, run
+from conftest import eventually, is_mounted, need_compiler, ok, run
 
 NOBODY = 65534
 
@@ -280,6 +280,7 @@ FOREIGN = {
 @pytest.fixture
 def evil(tmp_path):
     """A directory with what leaves a mark there when it is run."""
+    need_compiler()
     directory = tmp_path / "evil"
     directory.mkdir()
     source = directory / "evil.c"
