@@ -1,43 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The daemon: command line, mount, sandbox, loop. One way up, one way down. */
+/* The daemon: mount, sandbox, loop. One way up, one way down. */
 
+#include "arguments.h"
 #include "catalog.h"
+#include "command.h"
 #include "follow.h"
 #include "kernel.h"
+#include "namespace.h"
 #include "object.h"
 #include "ops.h"
-#include "options.h"
 #include "sandbox.h"
 #include "tree.h"
 #include "watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
-
-/* mount(8), EXIT STATUS */
-enum {
-        EXIT_OK = 0,
-        EXIT_USAGE = 1,
-        EXIT_SYSTEM = 2,
-        EXIT_MOUNT = 32,
-};
-
-typedef struct Arguments {
-        const char *source;
-        const char *mountpoint;
-        Options *options;
-        bool foreground;
-        bool debug;
-} Arguments;
 
 /* How the process that was started learns that the tree answers. */
 typedef struct Ready {
@@ -57,104 +45,25 @@ G_GNUC_PRINTF(1, 2) static void say(const char *format, ...)
         fputc('\n', stderr);
 }
 
-/* Command line */
+/* What is looked at where it is mounted, by system calls alone. */
+typedef struct Look {
+        const char *mountpoint;
+        struct stat attr;   /* of it */
+        int error;          /* the errno of asking for that, or 0 */
+        const char *object; /* NULL for the kernel */
+        int fd;             /* of the object, or -1 */
+        int object_error;
+} Look;
 
-static void print_help(void)
+static void look(void *data)
 {
-        g_autofree char *options = options_help();
+        Look *look = data;
 
-        printf("Usage: bpfmetafs SOURCE MOUNTPOINT [-o OPTIONS] [-s] [-f] [-d]\n"
-               "\n"
-               "Shows the BPF programs of SOURCE, their metadata and their maps as files.\n"
-               "SOURCE is bpf (or none, kernel, bpfmetafs) for the running kernel, or else the "
-               "path\n"
-               "of a BPF object file.\n"
-               "\n"
-               "  -o OPTIONS  mount options, separated by commas\n"
-               "  -s          tolerate unknown mount options\n"
-               "  -f          stay in the foreground\n"
-               "  -d          the same, and print every request\n"
-               "  -h          print this and exit\n"
-               "  -V          print the version and exit\n"
-               "\n"
-               "Mount options:\n%s",
-               options);
-}
-
-/* Returns -1 to go on, or the exit status. */
-static int parse_arguments(int argc, char **argv, Arguments *arguments)
-{
-        g_autoptr(GPtrArray) lists = g_ptr_array_new();
-        bool sloppy = false;
-        int option;
-
-        while ((option = getopt(argc, argv, "o:sfdhV")) != -1) {
-                switch (option) {
-                case 'o':
-                        g_ptr_array_add(lists, optarg);
-                        break;
-                case 's':
-                        sloppy = true;
-                        break;
-                case 'd':
-                        arguments->debug = true;
-                        arguments->foreground = true;
-                        break;
-                case 'f':
-                        arguments->foreground = true;
-                        break;
-                case 'h':
-                        print_help();
-                        return EXIT_OK;
-                case 'V':
-                        puts("bpfmetafs " BPFMETAFS_VERSION);
-                        return EXIT_OK;
-                default:
-                        say("try 'bpfmetafs -h'");
-                        return EXIT_USAGE;
-                }
-        }
-        if (argc - optind != 2) {
-                say("a source and a mount point are needed, and nothing else: try 'bpfmetafs -h'");
-                return EXIT_USAGE;
-        }
-        arguments->source = argv[optind];
-        arguments->mountpoint = argv[optind + 1];
-        for (guint i = 0; i < lists->len; i++) {
-                g_autoptr(GError) error = NULL;
-
-                if (!options_parse(arguments->options, lists->pdata[i], sloppy, &error)) {
-                        say("%s", error->message);
-                        return EXIT_USAGE;
-                }
-        }
-        return -1;
-}
-
-static bool is_kernel(const char *source)
-{
-        static const char *const names[] = { "bpf", "none", "kernel", "bpfmetafs", NULL };
-
-        return g_strv_contains(names, source);
-}
-
-/* What can be said about a failure before libfuse tries. */
-static bool check_mountpoint(const char *path)
-{
-        struct stat attr;
-
-        if (stat(path, &attr) < 0) {
-                say(errno == ENOTCONN
-                            ? "'%s' is a mount point whose daemon is gone: run umount -f '%s' first"
-                            : "mount point '%s': %s",
-                    path, errno == ENOTCONN ? path : g_strerror(errno));
-                return false;
-        }
-        if (!S_ISDIR(attr.st_mode)) {
-                say("mount point '%s' is not a directory", path);
-                return false;
-        }
-        return true;
+        look->error = stat(look->mountpoint, &look->attr) < 0 ? errno : 0;
+        if (!look->object)
+                return;
+        look->fd = open(look->object, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        look->object_error = look->fd < 0 ? errno : 0;
 }
 
 static bool check_fuse(void)
@@ -186,42 +95,55 @@ static void tree_answers(void *data)
         close(ready->fd);
 }
 
-static int open_object(const char *path, Source **out)
+static int read_object(const Look *look, Source **out)
 {
         g_autoptr(GError) error = NULL;
-        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         struct stat attr;
-        int r;
 
-        if (fd < 0) {
-                say("'%s' is neither bpf, for the running kernel, nor an object file: %s", path,
-                    g_strerror(errno));
-                return EXIT_MOUNT;
-        }
-        if (fstat(fd, &attr) == 0 && !S_ISREG(attr.st_mode)) {
-                say("'%s' is not a regular file: a source is bpf or an object file", path);
-                r = -EINVAL;
-        } else {
-                r = object_source_new(fd, path, out, &error);
-                if (r < 0)
-                        say("%s", error->message);
-        }
-        close(fd);
-        return r < 0 ? EXIT_MOUNT : EXIT_OK;
+        if (look->fd < 0)
+                say("'%s' is neither bpf, for the running kernel, nor an object file: %s",
+                    look->object, g_strerror(look->object_error));
+        else if (fstat(look->fd, &attr) == 0 && !S_ISREG(attr.st_mode))
+                say("'%s' is not a regular file: a source is bpf or an object file", look->object);
+        else if (object_source_new(look->fd, look->object, out, &error) < 0)
+                say("%s", error->message);
+        else
+                return EXIT_OK;
+        return EXIT_MOUNT;
 }
 
-static int open_source(const char *spec, Source **out)
+static int ask_kernel(Source **out)
 {
         g_autoptr(GError) error = NULL;
 
-        if (!is_kernel(spec))
-                return open_object(spec, out);
-        if (kernel_source_new(out, &error) < 0) {
+        if (kernel_source_new(out, &error) == 0)
+                return EXIT_OK;
+        say("%s", error->message);
+        return g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_PERM) ? EXIT_USAGE : EXIT_SYSTEM;
+}
+
+/* What is to be mounted, and whether it can be mounted there. */
+static int open_source(const Arguments *arguments, const Namespace *namespace, Source **out)
+{
+        Look found = { .mountpoint = arguments->mountpoint, .fd = -1 };
+        g_autoptr(GError) error = NULL;
+        g_autofree char *fault = NULL;
+        int status = EXIT_MOUNT;
+
+        if (!command_means_kernel(arguments->source))
+                found.object = arguments->source;
+        if (!namespace_call(namespace, look, &found, &error)) {
                 say("%s", error->message);
-                return g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_PERM) ? EXIT_USAGE
-                                                                               : EXIT_SYSTEM;
+                return EXIT_SYSTEM;
         }
-        return EXIT_OK;
+        fault = command_mountpoint_fault(found.mountpoint, found.error, found.attr.st_mode);
+        if (fault)
+                say("%s", fault);
+        else
+                status = found.object ? read_object(&found, out) : ask_kernel(out);
+        if (found.fd >= 0)
+                close(found.fd);
+        return status;
 }
 
 /* Events, or NULL: then every access asks the kernel. */
@@ -230,7 +152,7 @@ static Watch *open_watch(const Arguments *arguments)
         g_autoptr(GError) error = NULL;
         Watch *watch;
 
-        if (arguments->options->noevents || !is_kernel(arguments->source))
+        if (arguments->options->noevents || !command_means_kernel(arguments->source))
                 return NULL;
         if (watch_new(&watch, &error) == 0)
                 return watch;
@@ -238,16 +160,25 @@ static Watch *open_watch(const Arguments *arguments)
         return NULL;
 }
 
-/* libfuse 3.10 has no word for it. */
+/* libfuse 3.10 has no word for it. In another namespace it is not libfuse that mounts. */
 static bool set_nosymfollow(const Arguments *arguments)
 {
         const Options *options = arguments->options;
 
-        if (!(options->flags & MS_NOSYMFOLLOW) ||
+        if (!(options->flags & MS_NOSYMFOLLOW) || arguments->namespace ||
             mount(NULL, arguments->mountpoint, NULL, options_remount_flags(options), NULL) == 0)
                 return true;
         say("nosymfollow cannot be set: %s", g_strerror(errno));
         return false;
+}
+
+/* As libselinux tells. Without SELinux the kernel knows no option of its, and mount(8) drops them.
+ */
+static bool has_selinux(void)
+{
+        struct statfs attr;
+
+        return statfs("/sys/fs/selinux", &attr) == 0 && attr.f_type == SELINUX_MAGIC;
 }
 
 static void unmount(void *data)
@@ -258,7 +189,8 @@ static void unmount(void *data)
 /* Shuts itself in, and serves until it is told to end. */
 static int serve_inside(const Arguments *arguments, Tree *tree, Watch *watch, Ops *ops)
 {
-        SandboxKind kind = is_kernel(arguments->source) ? SANDBOX_KERNEL : SANDBOX_OBJECT;
+        SandboxKind kind =
+                command_means_kernel(arguments->source) ? SANDBOX_KERNEL : SANDBOX_OBJECT;
         g_autoptr(Sandbox) sandbox = NULL;
         g_autoptr(Follow) follow = NULL;
         g_autoptr(GError) error = NULL;
@@ -292,7 +224,8 @@ static int serve_inside(const Arguments *arguments, Tree *tree, Watch *watch, Op
 }
 
 /* Mounts, serves and unmounts. Returns the exit status. */
-static int serve(const Arguments *arguments, Source *source, Ready *ready)
+static int serve(const Arguments *arguments, const Namespace *namespace, Source *source,
+                 Ready *ready)
 {
         const Options *options = arguments->options;
         g_autoptr(Watch) watch = open_watch(arguments);
@@ -303,7 +236,10 @@ static int serve(const Arguments *arguments, Source *source, Ready *ready)
                 .program = "bpfmetafs",
                 .source = arguments->source,
                 .mountpoint = arguments->mountpoint,
+                .namespace = namespace,
                 .options = options->mount_options->str,
+                .flags = options->flags,
+                .labels = has_selinux() ? options->labels : NULL,
                 .allow_other = options->allow_other,
                 .debug = arguments->debug,
         };
@@ -337,15 +273,26 @@ static void tell_problems(const Arguments *arguments, const Source *source)
 
 static int run(Arguments *arguments, Ready *ready)
 {
-        g_autofree char *absolute = NULL;
+        g_autofree char *mountpoint = g_canonicalize_filename(arguments->mountpoint, NULL);
+        g_autofree char *object = NULL;
+        g_autoptr(Namespace) namespace = NULL;
+        g_autoptr(GError) error = NULL;
         Source *source;
         int status;
 
-        if (!check_mountpoint(arguments->mountpoint))
-                return EXIT_MOUNT;
-        absolute = g_canonicalize_filename(arguments->mountpoint, NULL);
-        arguments->mountpoint = absolute;
-        status = open_source(arguments->source, &source);
+        arguments->mountpoint = mountpoint;
+        if (arguments->namespace) {
+                namespace = namespace_open(arguments->namespace, &error);
+                if (!namespace) {
+                        say("%s", error->message);
+                        return EXIT_SYSTEM;
+                }
+                /* The working directory there is another. */
+                if (!command_means_kernel(arguments->source))
+                        arguments->source = object =
+                                g_canonicalize_filename(arguments->source, NULL);
+        }
+        status = open_source(arguments, namespace, &source);
         if (status != EXIT_OK)
                 return status;
         if (!check_fuse()) {
@@ -355,7 +302,7 @@ static int run(Arguments *arguments, Ready *ready)
         openlog("bpfmetafs", LOG_PID | LOG_NDELAY | (ready->foreground ? LOG_PERROR : 0),
                 LOG_DAEMON);
         tell_problems(arguments, source);
-        status = serve(arguments, source, ready);
+        status = serve(arguments, namespace, source, ready);
         source->ops->free(source);
         return status;
 }
@@ -396,16 +343,17 @@ static int run_in_background(Arguments *arguments)
 
 int main(int argc, char **argv)
 {
+        int r = command_start();
         g_autoptr(Options) options = options_new();
         Arguments arguments = { .options = options };
         Ready ready = { .foreground = true, .fd = -1, .null = -1 };
-        int status = parse_arguments(argc, argv, &arguments);
+        int status = arguments_parse(&arguments, argc, argv);
 
         if (status >= 0)
                 return status;
-        if (options->remount) {
-                say("a mounted tree is changed by mount -o remount, not by the daemon");
-                return EXIT_USAGE;
+        if (r < 0) {
+                say("/dev/null cannot be opened: %s", g_strerror(-r));
+                return EXIT_SYSTEM;
         }
         sandbox_close_inherited();
         return arguments.foreground ? run(&arguments, &ready) : run_in_background(&arguments);

@@ -8,6 +8,8 @@
 
 #include "ops.h"
 
+#include "inside.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
@@ -18,6 +20,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/uio.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -30,6 +33,7 @@ struct Ops {
         sigset_t signals;   /* the signal mask while we wait for a request */
         int64_t rest_until; /* g_get_monotonic_time() before which we do not linger */
         bool brisk;         /* the next request can be expected soon after the answer to the last */
+        Inside *inside;     /* the mount, if it is in another namespace */
         bool mounted;
         bool handles_signals;
 };
@@ -333,12 +337,46 @@ static char *session_options(const OpsMount *mount)
                 g_string_append(options, ",allow_other");
         if (*mount->options)
                 g_string_append_printf(options, ",%s", mount->options);
+        for (guint i = 0; mount->labels && i < mount->labels->len; i++) {
+                g_string_append_c(options, ',');
+                append_escaped(options, mount->labels->pdata[i]);
+        }
         return g_string_free(options, FALSE);
+}
+
+/* What libfuse tells the kernel when it mounts. */
+static bool mount_inside(Ops *ops, const OpsMount *mount, GError **error)
+{
+        g_autoptr(GString) data = g_string_new("default_permissions");
+        InsideMount how = {
+                .type = "fuse.bpfmetafs",
+                .source = mount->source,
+                .mountpoint = mount->mountpoint,
+                .flags = MS_RDONLY | mount->flags,
+        };
+
+        if (mount->allow_other)
+                g_string_append(data, ",allow_other");
+        for (guint i = 0; mount->labels && i < mount->labels->len; i++)
+                g_string_append_printf(data, ",%s", (const char *)mount->labels->pdata[i]);
+        how.data = data->str;
+        ops->inside = inside_mount(mount->namespace, &how, error);
+        return ops->inside;
+}
+
+static bool mount_here(Ops *ops, const char *mountpoint, GError **error)
+{
+        errno = 0;
+        if (fuse_session_mount(ops->session, mountpoint) == 0)
+                return true;
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "cannot mount on '%s'%s%s",
+                    mountpoint, errno ? ": " : "", errno ? g_strerror(errno) : "");
+        return false;
 }
 
 static bool mount_session(Ops *ops, const OpsMount *mount, GError **error)
 {
-        g_autofree char *options = session_options(mount);
+        g_autofree char *options = session_options(mount), *mountpoint = NULL;
         const char *argv[] = { mount->program, "-o", options, mount->debug ? "-d" : NULL, NULL };
         struct fuse_args args = FUSE_ARGS_INIT(mount->debug ? 4 : 3, (char **)argv);
         int fd;
@@ -356,12 +394,14 @@ static bool mount_session(Ops *ops, const OpsMount *mount, GError **error)
                 return false;
         }
         ops->handles_signals = true;
-        errno = 0;
-        if (fuse_session_mount(ops->session, mount->mountpoint) < 0) {
-                g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "cannot mount on '%s'%s%s",
-                            mount->mountpoint, errno ? ": " : "", errno ? g_strerror(errno) : "");
-                return false;
+        if (mount->namespace) {
+                if (!mount_inside(ops, mount, error))
+                        return false;
+                /* libfuse takes the descriptor of what is mounted for a mount point. */
+                mountpoint = g_strdup_printf("/dev/fd/%d", inside_take_fd(ops->inside));
         }
+        if (!mount_here(ops, mountpoint ? mountpoint : mount->mountpoint, error))
+                return false;
         ops->mounted = true;
         fd = fuse_session_fd(ops->session);
         if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0) {
@@ -519,7 +559,9 @@ int ops_fd(Ops *ops)
 
 void ops_unmount(Ops *ops)
 {
-        if (ops->mounted)
+        if (ops->mounted && ops->inside)
+                inside_unmount(ops->inside, ops_fd(ops));
+        else if (ops->mounted)
                 fuse_session_unmount(ops->session);
         ops->mounted = false;
 }
@@ -531,5 +573,6 @@ void ops_free(Ops *ops)
                 fuse_remove_signal_handlers(ops->session);
         if (ops->session)
                 fuse_session_destroy(ops->session);
+        g_clear_pointer(&ops->inside, inside_free);
         g_free(ops);
 }

@@ -8,6 +8,7 @@
  * The only module that knows libfuse: it makes the session, mounts it, and runs its loop.
  */
 
+#include "namespace.h"
 #include "tree.h"
 
 #include <glib.h>
@@ -22,7 +23,10 @@ typedef struct OpsMount {
         const char *program; /* argv[0], for libfuse's messages */
         const char *source;  /* what findmnt shows as the source */
         const char *mountpoint;
-        const char *options; /* for mount(2), comma-separated words */
+        const char *options;        /* for mount(2), comma-separated words */
+        unsigned long flags;        /* the same as bits */
+        const GPtrArray *labels;    /* of char *: more such words, with commas in them; or NULL */
+        const Namespace *namespace; /* where @mountpoint is, or NULL if that is here */
         bool allow_other;
         bool debug; /* libfuse prints each request on stderr */
 } OpsMount;

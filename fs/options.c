@@ -30,11 +30,12 @@ typedef struct Option {
         bool (*take)(Options *options, const char *value); /* false: the value is not right */
         unsigned long set; /* flags of mount(2) that the word sets */
         unsigned long clear;
-        bool libfuse; /* libfuse 3.10 knows the word, too */
+        bool libfuse;      /* libfuse 3.10 knows the word, too */
+        bool label;        /* the word goes to SELinux */
+        const char *right; /* what the value must be */
         /* Our own options only: */
         unsigned int given; /* its OPTIONS_ bit */
-        const char *form;   /* the value's name in help and messages */
-        const char *right;  /* what the value must be */
+        const char *form;   /* the value's name in help */
         const char *help;
 } Option;
 
@@ -121,6 +122,32 @@ static bool take_memory(Options *options, const char *value)
         return true;
 }
 
+/* How far a flag reaches, as mount(8) of util-linux 2.39 and later has it. It is all the same for
+ * one mount of a filesystem of its own. */
+static bool take_reach(Options *options, const char *value)
+{
+        static const char *const reaches[] = { "recursive", "vfs", "fs", NULL };
+
+        return !value || g_strv_contains(reaches, value);
+}
+
+/* SELinux looks for the end of a context at a comma that is not in double quotes. What follows
+ * would be an option of the kernel's. */
+static bool take_label(Options *options, const char *value)
+{
+        size_t length = strlen(value);
+        const char *quote = strchr(value, '"');
+
+        if (quote)
+                return quote == value && length > 2 && strchr(value + 1, '"') == value + length - 1;
+        return length > 0 && !strchr(value, ',');
+}
+
+#define REACH .value = VALUE_OPTIONAL, .take = take_reach, .right = "recursive, vfs or fs"
+#define LABEL                                                                                      \
+        .value = VALUE_NEEDED, .take = take_label, .label = true,                                  \
+        .right = "a security context, in double quotes if it has a comma"
+
 static const Option table[] = {
         /* Our own, in the order of the help. */
         { .name = "allow_other",
@@ -133,7 +160,7 @@ static const Option table[] = {
           .value = VALUE_NEEDED,
           .form = "USER",
           .right = "the name of a user of this machine or a number from 0 to 4294967294",
-          .help = "owner of all files; by default, of each who loaded the program" },
+          .help = "owner of all files; by default who loaded the program" },
         { .name = "gid",
           .given = OPTIONS_GID,
           .take = take_gid,
@@ -147,46 +174,46 @@ static const Option table[] = {
           .value = VALUE_NEEDED,
           .form = "MODE",
           .right = "an octal number from 0 to 777",
-          .help = "permissions of files, octal; by default 444; directories get x where r is" },
+          .help = "permissions of files, in octal; by default 444" },
         { .name = "memory",
           .given = OPTIONS_MEMORY,
           .take = take_memory,
           .value = VALUE_NEEDED,
           .form = "BYTES",
           .right = "a number of bytes, which K, M or G may follow, such as 64M",
-          .help = "most memory for contents that are kept, with K, M or G; by default 64M" },
+          .help = "most memory for contents that are kept; by default 64M" },
         { .name = "noevents",
           .given = OPTIONS_NOEVENTS,
           .take = take_noevents,
-          .help = "ask the kernel at each access instead of following its load and unload events" },
+          .help = "ask the kernel at each access instead of following events" },
 
         /* What mount(2) knows as flags. */
-        { .name = "nosuid", .set = MS_NOSUID, .libfuse = true },
-        { .name = "suid", .clear = MS_NOSUID, .libfuse = true },
-        { .name = "nodev", .set = MS_NODEV, .libfuse = true },
-        { .name = "dev", .clear = MS_NODEV, .libfuse = true },
-        { .name = "noexec", .set = MS_NOEXEC, .libfuse = true },
-        { .name = "exec", .clear = MS_NOEXEC, .libfuse = true },
-        { .name = "noatime", .set = MS_NOATIME, .libfuse = true },
-        { .name = "atime", .clear = MS_NOATIME, .libfuse = true },
-        { .name = "nosymfollow", .set = MS_NOSYMFOLLOW },
-        { .name = "symfollow", .clear = MS_NOSYMFOLLOW },
+        { .name = "nosuid", REACH, .set = MS_NOSUID, .libfuse = true },
+        { .name = "suid", REACH, .clear = MS_NOSUID, .libfuse = true },
+        { .name = "nodev", REACH, .set = MS_NODEV, .libfuse = true },
+        { .name = "dev", REACH, .clear = MS_NODEV, .libfuse = true },
+        { .name = "noexec", REACH, .set = MS_NOEXEC, .libfuse = true },
+        { .name = "exec", REACH, .clear = MS_NOEXEC, .libfuse = true },
+        { .name = "noatime", REACH, .set = MS_NOATIME, .libfuse = true },
+        { .name = "atime", REACH, .clear = MS_NOATIME, .libfuse = true },
+        { .name = "nosymfollow", REACH, .set = MS_NOSYMFOLLOW },
+        { .name = "symfollow", REACH, .clear = MS_NOSYMFOLLOW },
         { .name = "remount", .take = take_remount },
 
         /* The tree is read-only: mount(8) always adds one of these, and both mean the same here. */
-        { .name = "rw" },
-        { .name = "ro" },
+        { .name = "rw", REACH },
+        { .name = "ro", REACH },
 
         /* Flags that change nothing on a read-only tree that keeps no access times. */
         { .name = "async" },
         { .name = "sync" },
         { .name = "dirsync" },
-        { .name = "relatime" },
-        { .name = "norelatime" },
-        { .name = "strictatime" },
-        { .name = "nostrictatime" },
-        { .name = "diratime" },
-        { .name = "nodiratime" },
+        { .name = "relatime", REACH },
+        { .name = "norelatime", REACH },
+        { .name = "strictatime", REACH },
+        { .name = "nostrictatime", REACH },
+        { .name = "diratime", REACH },
+        { .name = "nodiratime", REACH },
         { .name = "lazytime" },
         { .name = "nolazytime" },
         { .name = "iversion" },
@@ -195,6 +222,12 @@ static const Option table[] = {
         { .name = "nomand" },
         { .name = "silent" },
         { .name = "loud" },
+
+        /* For SELinux: the kernel gets them. */
+        { .name = "context", LABEL },
+        { .name = "fscontext", LABEL },
+        { .name = "defcontext", LABEL },
+        { .name = "rootcontext", LABEL },
 
         /* Said to mount(8) and to what reads fstab, not to us. */
         { .name = "defaults" },
@@ -255,6 +288,7 @@ Options *options_new(void)
         options->memory = DEFAULT_MEMORY;
         options->flags = MS_NOSUID | MS_NODEV;
         options->mount_options = g_string_new(NULL);
+        options->labels = g_ptr_array_new_with_free_func(g_free);
         list_mount_options(options);
         return options;
 }
@@ -264,7 +298,21 @@ void options_free(Options *options)
         if (!options)
                 return;
         g_string_free(options->mount_options, TRUE);
+        g_ptr_array_unref(options->labels);
         g_free(options);
+}
+
+/* The last word of a name counts. */
+static void add_label(GPtrArray *labels, const char *name, const char *word)
+{
+        const char *label;
+
+        for (guint i = 0; i < labels->len; i++) {
+                label = labels->pdata[i];
+                if (g_str_has_prefix(label, name) && label[strlen(name)] == '=')
+                        g_ptr_array_remove_index(labels, i--);
+        }
+        g_ptr_array_add(labels, g_strdup(word));
 }
 
 static const Option *find(const char *name)
@@ -317,6 +365,8 @@ static bool take(Options *options, const char *word, bool sloppy, GError **error
                             option->name, option->right);
                 return false;
         }
+        if (option->label)
+                add_label(options->labels, option->name, word);
         options->given |= option->given;
         options->flags = (options->flags & ~option->clear) | option->set;
         return true;
@@ -325,11 +375,14 @@ static bool take(Options *options, const char *word, bool sloppy, GError **error
 bool options_parse(Options *options, const char *list, bool sloppy, GError **error)
 {
         g_autoptr(GString) word = g_string_new(NULL);
+        bool quoted = false;
 
         for (const char *c = list;; c++) {
+                if (*c == '"' && (quoted || strchr(c + 1, '"')))
+                        quoted = !quoted;
                 if (*c == '\\' && (c[1] == ',' || c[1] == '\\')) {
                         g_string_append_c(word, *++c);
-                } else if (*c != ',' && *c != '\0') {
+                } else if (*c != '\0' && (*c != ',' || quoted)) {
                         g_string_append_c(word, *c);
                 } else {
                         if (word->len > 0 && !take(options, word->str, sloppy, error))

@@ -39,6 +39,8 @@ typedef struct Options {
         unsigned long flags; /* MS_NOSUID and so on of mount(2); by default MS_NOSUID | MS_NODEV */
         GString *mount_options; /* the same as words, comma-separated, for libfuse: all that it has
                                    a word for, that is all but MS_NOSYMFOLLOW. Never empty */
+        GPtrArray *labels; /* of char *: what SELinux is to know, "context=..." and so on, as it
+                              stands in mount(2)'s data. Only a comma in double quotes is in one */
 } Options;
 
 /* An Options with the defaults. */
@@ -48,10 +50,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Options, options_free)
 
 /*
  * Takes a list of options as it follows -o: comma-separated; "\," stands for a comma and "\\" for a
- * backslash in a value. What is fstab's or mount(8)'s own (rw, nofail, _netdev, x-* ...) is taken
- * without effect. An unknown word is an error, unless @sloppy. Of contrary words, and of one option
- * with two values, the last counts, also over several calls. On failure, FALSE, one sentence
- * without a full stop in @error (of G_OPTION_ERROR, printable ASCII), and @options in part changed.
+ * backslash in a value, and a comma in double quotes is part of the value too. What is fstab's or
+ * mount(8)'s own (rw, nofail, _netdev, x-* ...) is taken without effect. An unknown word is an
+ * error, unless @sloppy. Of contrary words, and of one option with two values, the last counts,
+ * also over several calls. On failure, FALSE, one sentence without a full stop in @error (of
+ * G_OPTION_ERROR, printable ASCII), and @options in part changed.
  */
 bool options_parse(Options *options, const char *list, bool sloppy, GError **error);
 

@@ -9,27 +9,20 @@
  * the daemon and the kernel.
  */
 
+#include "command.h"
+#include "namespace.h"
 #include "options.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <glib.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* mount(8), "EXIT STATUS". */
-enum {
-        EXIT_OK = 0,
-        EXIT_USAGE = 1, /* "incorrect invocation or permissions" */
-        EXIT_SYSTEM = 2,
-        EXIT_MOUNT = 32,
-};
 
 /* How the helper was called. What points somewhere is borrowed from the command line. */
 typedef struct Call {
@@ -42,12 +35,14 @@ typedef struct Call {
         const char *type;
         const char *spec;
         const char *dir;
-        GString *list; /* owned: the lists that followed -o, as one */
+        GString *list;  /* owned: the lists that followed -o, as one */
+        char *absolute; /* owned: dir, if it had to be made so */
 } Call;
 
 static void call_clear(Call *call)
 {
         g_string_free(call->list, TRUE);
+        g_free(call->absolute);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Call, call_clear)
 
@@ -77,41 +72,42 @@ static int G_GNUC_PRINTF(2, 3) fail(int code, const char *format, ...)
         return code;
 }
 
-/* What getopt_long() has just refused: @letter, or, if that is NUL, @word. */
-static int fail_option(char letter, const char *word)
-{
-        const char dashed[] = { '-', letter, '\0' };
-        /* Not printed as it is: a message goes to a terminal. */
-        g_autofree char *shown = g_strescape(letter ? dashed : word, NULL);
-
-        return fail(EXIT_USAGE,
-                    "the option '%s' is not known; mount.bpfmetafs -h lists the options", shown);
-}
-
 static const char usage[] =
-        "Usage: mount.bpfmetafs SPEC DIR [-fnrsvw] [-N NS] [-o OPTIONS]... [-t TYPE]\n"
+        "Usage: mount.bpfmetafs SPEC DIR [OPTION]...\n"
+        "Mount the tree of the loaded BPF programs (SPEC bpf), or of those in an object\n"
+        "file (SPEC its path), at the directory DIR.\n"
         "\n"
-        "Mounts the tree of loaded BPF programs (SPEC bpf) or of an object file (SPEC its path)\n"
-        "at the directory DIR.\n"
-        "\n"
-        "  -f             check everything, but do not mount\n"
-        "  -N NS          mount in this mount namespace: a file, or the id of a process in it\n"
-        "  -n, -r, -w     no effect: no mtab is written, and the tree is always read-only\n"
-        "  -o OPTIONS     mount options, separated by commas\n"
-        "  -s             ignore mount options that are not known\n"
-        "  -t TYPE        the filesystem type: bpfmetafs or fuse.bpfmetafs\n"
-        "  -v             say what is run\n"
-        "  -h, --help     show this help\n"
-        "  -V, --version  show the version\n"
+        "  -f, --fake          check everything, but do not mount\n"
+        "  -h, --help          show this help and exit\n"
+        "  -N, --namespace=NS  mount in this mount namespace: a file, or a process's id\n"
+        "  -n, -r, -w          no effect, nor has --no-mtab, --read-only, --read-write\n"
+        "  -o, --options=LIST  mount options, separated by commas\n"
+        "  -s, --sloppy        ignore mount options that are not known\n"
+        "  -t, --types=TYPE    the filesystem type: bpfmetafs or fuse.bpfmetafs\n"
+        "  -V, --version       show the version and exit\n"
+        "  -v, --verbose       say what is run\n"
         "\n"
         "Mount options, besides those of mount(8):\n";
 
 /* The operands are the last words of @argv then. */
 static int parse(Call *call, int argc, char **argv)
 {
-        static const struct option words[] = { { "help", no_argument, NULL, 'h' },
-                                               { "version", no_argument, NULL, 'V' },
-                                               { 0 } };
+        static const struct option words[] = {
+                { "fake", no_argument, NULL, 'f' },
+                { "help", no_argument, NULL, 'h' },
+                { "namespace", required_argument, NULL, 'N' },
+                { "no-mtab", no_argument, NULL, 'n' },
+                { "options", required_argument, NULL, 'o' },
+                { "read-only", no_argument, NULL, 'r' },
+                { "read-write", no_argument, NULL, 'w' },
+                { "rw", no_argument, NULL, 'w' },
+                { "sloppy", no_argument, NULL, 's' },
+                { "types", required_argument, NULL, 't' },
+                { "verbose", no_argument, NULL, 'v' },
+                { "version", no_argument, NULL, 'V' },
+                { 0 },
+        };
+        g_autofree char *refused = NULL;
         int option;
 
         opterr = 0;
@@ -147,13 +143,10 @@ static int parse(Call *call, int argc, char **argv)
                 case 'v':
                         call->verbose = true;
                         break;
-                case ':':
-                        return fail(EXIT_USAGE,
-                                    "the option '-%c' needs a value; mount.bpfmetafs -h lists the "
-                                    "options",
-                                    optopt);
                 default:
-                        return fail_option(optopt, argv[optind - 1]);
+                        refused = command_refused("mount.bpfmetafs", option, optopt,
+                                                  argv[optind - 1]);
+                        return fail(EXIT_USAGE, "%s", refused);
                 }
         }
         if (call->help || call->version)
@@ -165,6 +158,9 @@ static int parse(Call *call, int argc, char **argv)
                         "/bpfmeta");
         call->spec = argv[optind];
         call->dir = argv[optind + 1];
+        /* The working directory there is another. */
+        if (call->namespace)
+                call->dir = call->absolute = g_canonicalize_filename(call->dir, NULL);
         return EXIT_OK;
 }
 
@@ -176,64 +172,15 @@ static int print_help(void)
         return EXIT_OK;
 }
 
-/* @namespace is a path, or a process's id. Single-threaded, as setns(2) wants it. */
-static int enter_namespace(const char *namespace)
-{
-        bool is_pid = *namespace && strspn(namespace, "0123456789") == strlen(namespace);
-        g_autofree char *path =
-                is_pid ? g_strdup_printf("/proc/%s/ns/mnt", namespace) : g_strdup(namespace);
-        g_autofree char *shown = g_strescape(path, NULL);
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        int r;
-
-        if (fd < 0)
-                return fail(EXIT_SYSTEM, "the mount namespace '%s' cannot be opened: %s", shown,
-                            g_strerror(errno));
-        r = setns(fd, CLONE_NEWNS);
-        if (r < 0)
-                r = -errno;
-        close(fd);
-        if (r < 0)
-                return fail(EXIT_SYSTEM, "the mount namespace '%s' cannot be entered: %s", shown,
-                            g_strerror(-r));
-        return EXIT_OK;
-}
-
-static int check_mount_point(const char *dir)
-{
-        g_autofree char *shown = g_strescape(dir, NULL);
-        struct stat st;
-
-        if (stat(dir, &st) == 0) {
-                if (!S_ISDIR(st.st_mode))
-                        return fail(EXIT_MOUNT, "the mount point '%s' is not a directory", shown);
-                return EXIT_OK;
-        }
-        if (errno == ENOENT)
-                return fail(EXIT_MOUNT, "the mount point '%s' does not exist; create it with mkdir",
-                            shown);
-        if (errno == ENOTCONN)
-                return fail(EXIT_MOUNT,
-                            "at the mount point '%s' is a filesystem whose daemon has ended; "
-                            "unmount that first, with umount",
-                            shown);
-        return fail(EXIT_MOUNT, "the mount point '%s' cannot be used: %s", shown,
-                    g_strerror(errno));
-}
-
 /*
- * Looks for a tree of ours at the absolute path @dir, on top of what else may be mounted there.
- * -ENOENT: there is none. proc_pid_mountinfo(5): "ID PARENT DEV ROOT DIR FLAGS [TAG]... - TYPE
- * SOURCE SHARED", with blanks in the fields as octal escapes.
+ * Looks in @text, of a mountinfo, for a tree of ours at the absolute path @dir, on top of what else
+ * may be mounted there. -ENOENT: there is none. proc_pid_mountinfo(5): "ID PARENT DEV ROOT DIR
+ * FLAGS [TAG]... - TYPE SOURCE SHARED", with blanks in the fields as octal escapes.
  */
-static int find_mounted(const char *dir, Mounted *out)
+static int find_mounted(const char *text, const char *dir, Mounted *out)
 {
-        g_autofree char *text = NULL;
-        g_auto(GStrv) lines = NULL;
+        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
-        if (!g_file_get_contents("/proc/self/mountinfo", &text, NULL, NULL))
-                return -EIO;
-        lines = g_strsplit(text, "\n", -1);
         for (guint i = g_strv_length(lines); i-- > 0;) {
                 g_auto(GStrv) words = g_strsplit(lines[i], " ", -1);
                 guint n_words = g_strv_length(words);
@@ -276,23 +223,103 @@ static const char *find_fixed(const Options *asked, bool allow_other, const stru
         return NULL;
 }
 
-/*
- * Changes the flags of the tree at @dir. What stands in mount(8)'s list counts over what is in
- * force, and what is not in the list stays: a list need not be complete.
- */
-static int remount(const Call *call, const Options *asked)
+/* What is looked at where it is mounted, by system calls alone. */
+typedef struct Look {
+        const Call *call;
+        int proc; /* the caller's /proc/self */
+
+        struct stat dir;
+        int dir_error; /* the errno of asking for that, or 0 */
+        char *path;    /* of the directory, without links; NULL if it can't be told */
+        int path_error;
+        GString *mounts;  /* mountinfo */
+        const char *word; /* of the kernel's: what mount(8) makes the spec from in this directory,
+                             or NULL */
+        struct stat spec;
+} Look;
+
+static void look_clear(Look *look)
 {
-        g_autofree char *path = realpath(call->dir, NULL);
-        g_autofree char *shown = g_strescape(path ? path : call->dir, NULL);
+        if (look->proc >= 0)
+                close(look->proc);
+        free(look->path);
+        g_string_free(look->mounts, TRUE);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Look, look_clear)
+
+static void look_at_mounts(Look *look)
+{
+        int fd = openat(look->proc, "mountinfo", O_RDONLY | O_CLOEXEC);
+        char buffer[4096];
+        ssize_t length;
+
+        while (fd >= 0 && (length = read(fd, buffer, sizeof(buffer))) > 0)
+                g_string_append_len(look->mounts, buffer, length);
+        if (fd >= 0)
+                close(fd);
+}
+
+/* mount(8) makes a path of a word that names something in the working directory. */
+static void look_at_spec(Look *look)
+{
+        const char *spec = look->call->spec;
+
+        if (*spec != '/' || stat(spec, &look->spec) < 0)
+                return;
+        for (guint i = 0; command_kernel_words[i] && !look->word; i++) {
+                char *path = realpath(command_kernel_words[i], NULL);
+
+                if (path && strcmp(path, spec) == 0)
+                        look->word = command_kernel_words[i];
+                free(path);
+        }
+}
+
+static void look(void *data)
+{
+        Look *look = data;
+
+        look->dir_error = stat(look->call->dir, &look->dir) < 0 ? errno : 0;
+        look->path = realpath(look->call->dir, NULL);
+        look->path_error = look->path ? 0 : errno;
+        look_at_mounts(look);
+        look_at_spec(look);
+}
+
+/* A remount, as a step. */
+typedef struct Remount {
+        const char *path;
+        unsigned long flags;
+        int error; /* errno, or 0 */
+} Remount;
+
+static void do_remount(void *data)
+{
+        Remount *remount = data;
+
+        if (mount(NULL, remount->path, NULL, remount->flags, NULL) < 0)
+                remount->error = errno;
+}
+
+/*
+ * Changes the flags of the tree at the directory. What stands in mount(8)'s list counts over what
+ * is in force, and what is not in the list stays: a list need not be complete.
+ */
+static int remount(const Call *call, const Namespace *namespace, const Look *found,
+                   const Options *asked)
+{
+        g_autofree char *shown = g_strescape(found->path ? found->path : call->dir, NULL);
         g_autoptr(Options) options = options_new();
         g_autofree char *flags = NULL;
         g_auto(Mounted) mounted = { 0 };
-        struct stat root = { 0 };
+        g_autoptr(GError) error = NULL;
+        Remount step = { .path = found->path };
         const char *fixed;
 
-        if (!path)
-                return fail(EXIT_MOUNT, "'%s' cannot be remounted: %s", shown, g_strerror(errno));
-        if (find_mounted(path, &mounted) < 0)
+        if (!found->path)
+                return fail(EXIT_MOUNT, "'%s' cannot be remounted: %s", shown,
+                            g_strerror(found->path_error));
+        if (find_mounted(found->mounts->str, found->path, &mounted) < 0)
                 return fail(EXIT_MOUNT,
                             "'%s' cannot be remounted, for no bpfmetafs is mounted there; mount it "
                             "without 'remount'",
@@ -303,11 +330,11 @@ static int remount(const Call *call, const Options *asked)
         options_parse(options, flags, true, NULL);
         options_parse(options, mounted.shared, true, NULL);
 
-        if (asked->given & (OPTIONS_UID | OPTIONS_GID | OPTIONS_MODE) && stat(path, &root) < 0)
+        if (asked->given & (OPTIONS_UID | OPTIONS_GID | OPTIONS_MODE) && found->dir_error)
                 return fail(EXIT_MOUNT,
                             "'%s' cannot be remounted, for its owner and mode cannot be read: %s",
-                            shown, g_strerror(errno));
-        fixed = find_fixed(asked, options->allow_other, &root);
+                            shown, g_strerror(found->dir_error));
+        fixed = find_fixed(asked, options->allow_other, &found->dir);
         if (fixed)
                 return fail(EXIT_MOUNT,
                             "the option '%s' cannot be changed while '%s' is mounted; unmount it "
@@ -320,11 +347,35 @@ static int remount(const Call *call, const Options *asked)
                        shown);
         if (call->fake)
                 return EXIT_OK;
-        if (mount(NULL, path, NULL, options_remount_flags(options), NULL) < 0)
-                return fail(errno == EPERM ? EXIT_USAGE : EXIT_MOUNT,
-                            "'%s' cannot be remounted: %s%s", shown, g_strerror(errno),
-                            errno == EPERM ? "; only root can do that" : "");
+        step.flags = options_remount_flags(options);
+        if (!namespace_call(namespace, do_remount, &step, &error))
+                return fail(EXIT_SYSTEM, "%s", error->message);
+        if (step.error)
+                return fail(step.error == EPERM ? EXIT_USAGE : EXIT_MOUNT,
+                            "'%s' cannot be remounted: %s%s", shown, g_strerror(step.error),
+                            step.error == EPERM ? "; only root can do that" : "");
         return EXIT_OK;
+}
+
+/*
+ * The source for the daemon. A directory, a socket and so on can't be meant as an object file. A
+ * regular file can, or the kernel: then NULL, and it has been said.
+ */
+static const char *find_source(const Look *found)
+{
+        const char *spec = found->call->spec;
+        g_autofree char *shown = g_strescape(spec, NULL);
+
+        if (!found->word)
+                return spec;
+        if (!S_ISREG(found->spec.st_mode))
+                return found->word;
+        fail(EXIT_USAGE,
+             "the source '%s' may mean the kernel or that file, for mount(8) makes a path of the "
+             "word '%s' where a file has that name; mount from another directory: there '%s' means "
+             "the kernel, and '%s' the file",
+             shown, found->word, found->word, shown);
+        return NULL;
 }
 
 /* An operand that can't be mistaken for an option: a path that begins with '-' gets "./" before it.
@@ -335,15 +386,19 @@ static char *operand(const char *word)
 }
 
 /* The daemon's arguments, ended by NULL. */
-static GPtrArray *daemon_arguments(const Call *call)
+static GPtrArray *daemon_arguments(const Call *call, const char *source)
 {
         GPtrArray *arguments = g_ptr_array_new_with_free_func(g_free);
 
         g_ptr_array_add(arguments, g_strdup("bpfmetafs"));
-        g_ptr_array_add(arguments, operand(call->spec));
+        g_ptr_array_add(arguments, operand(source));
         g_ptr_array_add(arguments, operand(call->dir));
         if (call->sloppy)
                 g_ptr_array_add(arguments, g_strdup("-s"));
+        if (call->namespace) {
+                g_ptr_array_add(arguments, g_strdup("-N"));
+                g_ptr_array_add(arguments, g_strdup(call->namespace));
+        }
         if (call->list->len > 0) {
                 g_ptr_array_add(arguments, g_strdup("-o"));
                 g_ptr_array_add(arguments, g_strdup(call->list->str));
@@ -363,61 +418,59 @@ static void print_arguments(const GPtrArray *arguments)
         putchar('\n');
 }
 
-static int fail_daemon(int error)
+static int run_daemon(const GPtrArray *arguments)
 {
-        return fail(EXIT_SYSTEM, "%s cannot be started: %s; install bpfmetafs again", DAEMON_PATH,
-                    g_strerror(error));
-}
-
-/* Becomes the daemon: open as @daemon, or, if that is negative, at its path. */
-static int run_daemon(int daemon, const GPtrArray *arguments)
-{
-        char **argv = (char **)arguments->pdata;
-
         fflush(stdout);
-        if (daemon >= 0)
-                fexecve(daemon, argv, environ);
-        else
-                execv(DAEMON_PATH, argv);
-        return fail_daemon(errno);
+        execv(DAEMON_PATH, (char **)arguments->pdata);
+        return fail(EXIT_SYSTEM, "%s cannot be started: %s; install bpfmetafs again", DAEMON_PATH,
+                    g_strerror(errno));
 }
 
-static int mount_tree(const Call *call)
+static int mount_tree(const Call *call, const Look *found)
 {
-        g_autoptr(Options) options = options_new();
-        g_autoptr(GPtrArray) arguments = daemon_arguments(call);
-        g_autoptr(GError) error = NULL;
-        int daemon = -1;
-        int code;
+        g_autofree char *fault =
+                command_mountpoint_fault(call->dir, found->dir_error, found->dir.st_mode);
+        g_autoptr(GPtrArray) arguments = NULL;
+        const char *source;
 
-        if (!options_parse(options, call->list->str, call->sloppy, &error))
-                return fail(EXIT_USAGE, "%s", error->message);
-        if (call->namespace) {
-                /* In the other namespace the path may mean another program. */
-                daemon = open(DAEMON_PATH, O_PATH | O_CLOEXEC);
-                if (daemon < 0)
-                        return fail_daemon(errno);
-                code = enter_namespace(call->namespace);
-                if (code != EXIT_OK)
-                        return code;
-        }
-        if (options->remount)
-                return remount(call, options);
-        code = check_mount_point(call->dir);
-        if (code != EXIT_OK)
-                return code;
+        if (fault)
+                return fail(EXIT_MOUNT, "%s", fault);
+        source = find_source(found);
+        if (!source)
+                return EXIT_USAGE;
+        arguments = daemon_arguments(call, source);
         if (call->verbose)
                 print_arguments(arguments);
-        if (call->fake)
-                return EXIT_OK;
-        return run_daemon(daemon, arguments);
+        return call->fake ? EXIT_OK : run_daemon(arguments);
+}
+
+static int run(const Call *call)
+{
+        g_autoptr(Options) options = options_new();
+        g_autoptr(Namespace) namespace = NULL;
+        g_autoptr(GError) error = NULL;
+        g_auto(Look) found = { .call = call, .mounts = g_string_new(NULL) };
+
+        /* Entered from the other namespace, it tells about that. */
+        found.proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (!options_parse(options, call->list->str, call->sloppy, &error))
+                return fail(EXIT_USAGE, "%s", error->message);
+        if (call->namespace)
+        namespace = namespace_open(call->namespace, &error);
+        if (error || !namespace_call(namespace, look, &found, &error))
+                return fail(EXIT_SYSTEM, "%s", error->message);
+        return options->remount ? remount(call, namespace, &found, options)
+                                : mount_tree(call, &found);
 }
 
 int main(int argc, char **argv)
 {
+        int r = command_start();
         g_auto(Call) call = { .list = g_string_new(NULL) };
         int code = parse(&call, argc, argv);
 
+        if (r < 0)
+                return fail(EXIT_SYSTEM, "/dev/null cannot be opened: %s", g_strerror(-r));
         if (code != EXIT_OK)
                 return code;
         if (call.help)
@@ -433,5 +486,5 @@ int main(int argc, char **argv)
                 return fail(EXIT_USAGE, "the filesystem type '%s' is not known here; use bpfmetafs",
                             shown);
         }
-        return mount_tree(&call);
+        return run(&call);
 }

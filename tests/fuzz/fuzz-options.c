@@ -5,7 +5,23 @@
 
 #include "options.h"
 
+#include <string.h>
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* To the kernel it is one word: a comma outside of double quotes would begin another. */
+static void check_label(const char *label)
+{
+        bool quoted = false;
+
+        g_assert_nonnull(strstr(label, "context="));
+        for (; *label; label++) {
+                if (*label == '"')
+                        quoted = !quoted;
+                g_assert_true(*label != ',' || quoted);
+        }
+        g_assert_false(quoted);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -33,6 +49,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         g_assert_cmpuint(options->gid, !=, (gid_t)-1);
         g_assert_true(options->has_uid == !!(options->given & OPTIONS_UID));
         g_assert_cmpuint(options->mount_options->len, >, 0);
+        g_assert_cmpuint(options->labels->len, <=, 4);
+        for (guint i = 0; i < options->labels->len; i++)
+                check_label(options->labels->pdata[i]);
         g_assert_true(options_remount_flags(options) & MS_RDONLY);
         return 0;
 }

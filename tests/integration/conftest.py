@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -53,6 +54,12 @@ def is_mounted(path):
     wanted = re.sub(r"[ \t\n\\]", lambda match: f"\\{ord(match[0]):03o}", str(path))
     return any(line.split()[4] == wanted
                for line in open("/proc/self/mountinfo", encoding="utf-8"))
+
+
+def need_compiler():
+    """Skips the test where programs for this machine can't be compiled."""
+    if not shutil.which("gcc"):
+        pytest.skip("there is no gcc")
 
 
 def need_btf(what, add):

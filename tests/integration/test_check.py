@@ -170,7 +170,7 @@ def test_a_wrong_command_line(words):
 
 
 def test_help():
-    assert ok("bpfmeta-check", "--help").startswith("usage: bpfmeta-check OBJECT NAME ...\n")
+    assert ok("bpfmeta-check", "--help").startswith("Usage: bpfmeta-check OBJECT NAME ...\n")
 
 
 def test_a_signal_unmounts(tmp_path, compiled, nothing_is_left):

@@ -325,8 +325,8 @@ def test_every_macro_is_in_the_page():
 def test_every_option_is_in_the_page(env):
     page = (MAN / "bpfmeta-cflags.1").read_text()
     options = set(re.findall(r"--([a-z]+)", run(["bpfmeta-cflags", "--help"], env=env).stdout))
-    assert options == {"host", "format", "help"}
-    assert [option for option in options if f"\n.It Fl -{option}" not in page] == []
+    assert options == {"host", "format", "help", "version"}
+    assert [option for option in options if f"Fl Fl {option}" not in page] == []
 
 
 def test_the_page_s_example_is_a_program(load, tmp_path):
@@ -706,7 +706,7 @@ def test_a_command_gets_the_defines_last_and_the_environment_as_it_was(tmp_path,
 
 def test_help(env):
     done = run(["bpfmeta-cflags", "--help"], env=env)
-    assert done.stdout.startswith("usage: bpfmeta-cflags ")
+    assert done.stdout.startswith("Usage: bpfmeta-cflags ")
     assert done.stderr == ""
 
 

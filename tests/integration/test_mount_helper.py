@@ -3,7 +3,10 @@
 
 import configparser
 import contextlib
+import ctypes
 import errno
+import gzip
+import itertools
 import json
 import os
 import pathlib
@@ -16,7 +19,7 @@ import tempfile
 
 import pytest
 
-from conftest import eventually, ok, run
+from conftest import eventually, need_compiler, ok, run
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 NOBODY = 65534
@@ -193,24 +196,6 @@ def test_verbose_and_fake(mountpoint):
     assert mounts(mountpoint) == 0
 
 
-def test_help_and_manual_page_name_every_option():
-    manual = (PROJECT / "man" / "mount.bpfmetafs.8").read_text()
-    items = [line for line in manual.splitlines() if line.startswith(".It ")]
-    out = ok("mount.bpfmetafs", "-h")
-    assert out == ok("mount.bpfmetafs", "--help")
-    general, own = out.split("Mount options")
-    words = [line.split()[1].split("=")[0] for line in own.splitlines() if line.startswith("  -o ")]
-    assert set(words) == {"allow_other", "uid", "gid", "mode", "memory", "noevents"}
-    for word in words:
-        assert any(item.split()[1:3] == ["Cm", word] for item in items), word
-    flags = {word[1] for line in general.splitlines()
-             if line.startswith("  -") for word in line[:15].replace(",", " ").split()
-             if len(word) == 2 and word.startswith("-")}
-    assert flags == set("fhnorstvwNV")
-    for flag in flags:
-        assert any(item.split()[1:3] == ["Fl", flag] for item in items), flag
-
-
 def test_version():
     assert ok("mount.bpfmetafs", "-V").startswith("mount.bpfmetafs ")
 
@@ -221,11 +206,11 @@ def test_version():
     ((), USAGE, "a source and a mount point are needed"),
     (("bpf",), USAGE, "a source and a mount point are needed"),
     (("bpf", "DIR", "more"), USAGE, "a source and a mount point are needed"),
-    (("bpf", "DIR", "-x"), USAGE, "the option '-x' is not known; mount.bpfmetafs -h lists"),
+    (("bpf", "DIR", "-x"), USAGE, "the option '-x' is not known; mount.bpfmetafs --help lists"),
     (("bpf", "DIR", "-xv"), USAGE, "the option '-x' is not known"),
     (("bpf", "DIR", "--nosuch"), USAGE, "the option '--nosuch' is not known"),
     (("bpf", "DIR", "-\x1b[m"), USAGE, r"the option '-\033' is not known"),
-    (("bpf", "DIR", "-o"), USAGE, "the option '-o' needs a value; mount.bpfmetafs -h lists"),
+    (("bpf", "DIR", "-o"), USAGE, "the option '-o' needs a value; mount.bpfmetafs --help lists"),
     (("bpf", "DIR", "-t", "ext4"), USAGE, "the filesystem type 'ext4' is not known here"),
     (("bpf", "DIR", "-o", "rw,nosuch"), USAGE, "option 'nosuch' is not known"),
     (("bpf", "DIR", "-o", "rw,nosuch\x1b[31m"), USAGE, r"option 'nosuch\033[31m' is not known"),
@@ -427,6 +412,115 @@ def test_example_unit(mountpoint, program):
         ok("umount", mountpoint)
 
 
+# The words that mount(8) has for every filesystem.
+
+class MapEntry(ctypes.Structure):
+    """libmount.h, struct libmnt_optmap"""
+    _fields_ = [("name", ctypes.c_char_p), ("id", ctypes.c_int), ("mask", ctypes.c_int)]
+
+
+MNT_LINUX_MAP, MNT_USERSPACE_MAP = 1, 2
+MNT_NOHLPS = 1 << 4
+# Those are no mount of this filesystem: mount(8) does not run a helper for them.
+NO_MOUNT = {"bind", "rbind"}
+
+
+def words_of_libmount():
+    """What the installed mount(8) takes for any filesystem and hands to helpers, each as it may stand in a
+    list of options."""
+    get = ctypes.CDLL("libmount.so.1").mnt_get_builtin_optmap
+    get.restype = ctypes.POINTER(MapEntry)
+    words = []
+    for number in (MNT_LINUX_MAP, MNT_USERSPACE_MAP):
+        for entry in itertools.takewhile(lambda entry: entry.name, get(number)):
+            name, value, _ = re.fullmatch(r"([^=[]+)(\[=\]|=)?(.*)", entry.name.decode()).groups()
+            if entry.mask & MNT_NOHLPS or name in NO_MOUNT:
+                continue
+            if value != "=":
+                words.append(name)
+            if value:
+                flag = number == MNT_LINUX_MAP
+                words.append(f"{name}={'recursive' if flag else 'x'}")
+    return words
+
+
+def words_of_the_manual():
+    """What mount(8)'s page lists as independent of the filesystem."""
+    page = "/usr/share/man/man8/mount.8.gz"
+    if not os.path.exists(page):
+        pytest.skip("the manual page mount(8) is not installed")
+    with gzip.open(page, "rt", encoding="utf-8") as file:
+        text = file.read().split(r'.SH "FILESYSTEM\-INDEPENDENT MOUNT OPTIONS"')[1].split(".SH ")[0]
+    words = []
+    for line in re.findall(r"^(\\fB.*)\n\.RS 4$", text, re.M):
+        line = line.replace("\\-", "-").replace("\\fP", "").replace("\\fI", "").replace("\\fB", "")
+        for word in re.split(r", and |, | and ", line):
+            word = re.sub(r"\[(=.*)\]", r"\1", word).replace("*", "any")
+            words.append(re.sub("=.*", "=x", word))
+    return words
+
+
+def test_the_lists_of_mount_are_read():
+    for words in (words_of_libmount(), words_of_the_manual()):
+        assert len(words) > 35
+        assert {"ro", "nosuid", "noatime", "defaults", "_netdev", "nofail", "nosymfollow"} <= set(words)
+    assert {"context=x", "rootcontext=x", "x-any"} <= set(words_of_the_manual())
+
+
+@pytest.mark.parametrize("words", [words_of_libmount, words_of_the_manual])
+def test_every_word_of_mount_is_taken(mountpoint, words):
+    for word in words():
+        if word == "remount":
+            continue
+        assert ok("mount.bpfmetafs", "bpf", mountpoint, "-f", "-o", word) == "", word
+    listed = ",".join(word for word in words() if word != "remount")
+    ok("mount.bpfmetafs", "bpf", mountpoint, "-o", listed)
+    ok("mount.bpfmetafs", "bpf", mountpoint, "-o", f"{listed},remount")
+    assert mounts(mountpoint) == 1
+
+
+CONTEXT = "system_u:object_r:tmp_t:s0:c127,c456"
+
+
+@pytest.mark.parametrize("command", [
+    ("mount", "-t", "bpfmetafs", "-o", f'context="{CONTEXT}",mode=0400', "bpf", "DIR"),
+    ("mount.bpfmetafs", "bpf", "DIR", "-o", f'rw,context="{CONTEXT}",mode=0400'),
+    ("mount.bpfmetafs", "bpf", "DIR", "-o", "fscontext=a,defcontext=b,rootcontext=c,mode=0400"),
+    ("bpfmetafs", "bpf", "DIR", "-o", f'context="{CONTEXT}",mode=0400'),
+], ids=" ".join)
+def test_contexts_without_selinux(mountpoint, program, command):
+    ok(*[str(mountpoint) if word == "DIR" else word for word in command])
+    assert readable(mountpoint, program)
+    assert pathlib.Path(mountpoint, str(program.id), "oncall").stat().st_mode & 0o777 == 0o400
+
+
+def test_contexts_reach_the_kernel(mountpoint, tmp_path):
+    """On a machine that takes itself for one with SELinux the kernel is asked, and refuses."""
+    if os.path.exists("/sys/fs/selinux/enforce"):
+        pytest.skip("SELinux is on")
+    need_compiler()
+    (tmp_path / "selinux.c").write_text("""
+        #define _GNU_SOURCE
+        #include <string.h>
+        #include <sys/vfs.h>
+        int statfs64(const char *path, struct statfs64 *out)
+        {
+                if (strcmp(path, "/sys/fs/selinux"))
+                        return fstatfs64(-1, out);
+                memset(out, 0, sizeof(*out));
+                out->f_type = 0xf97cff8c;
+                return 0;
+        }""")
+    ok("gcc", "-shared", "-fPIC", "-o", tmp_path / "selinux.so", tmp_path / "selinux.c")
+    environment = {**os.environ, "LD_PRELOAD": str(tmp_path / "selinux.so"),
+                   "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+    for word in ("context=a", 'fscontext="a,b"'):
+        done = run("mount.bpfmetafs", "bpf", mountpoint, "-o", word, env=environment)
+        assert done.returncode == FAILURE
+        assert "cannot mount" in done.stderr
+    ok("mount.bpfmetafs", "bpf", mountpoint, env=environment)
+
+
 # Who may look, and what is seen.
 
 def test_other_users(public, program):
@@ -588,51 +682,86 @@ def test_remount_through_a_relative_path_and_a_link(mountpoint, tmp_path):
     assert mounts(mountpoint) == 1
 
 
-# -N.
+# Words that mount(8) takes for paths.
 
-@contextlib.contextmanager
-def other_namespace():
-    """The id of a process in a mount namespace of its own."""
-    read, write = os.pipe()
-    process = subprocess.Popen(["unshare", "--mount", "cat"], stdin=subprocess.PIPE,
-                               stdout=write)
-    os.close(write)
-    try:
-        # cat answers when unshare has run it.
-        process.stdin.write(b"x")
-        process.stdin.flush()
-        assert os.read(read, 1) == b"x"
-        yield process.pid
-    finally:
-        os.close(read)
-        process.stdin.close()
-        process.wait()
+def in_directory(directory, mountpoint, *argv):
+    return run(*[str(mountpoint) if word == "DIR" else word for word in argv], cwd=directory)
 
 
-@pytest.mark.parametrize("command", [
-    ("mount.bpfmetafs", "bpf", "DIR", "-N", "PID"),
-    ("mount.bpfmetafs", "bpf", "DIR", "-N", "/proc/PID/ns/mnt", "-o", "rw"),
-    ("mount", "-N", "PID", "-t", "bpfmetafs", "bpf", "DIR"),
-], ids=" ".join)
-def test_other_namespace(mountpoint, program, command):
-    with other_namespace() as pid:
-        inside = ("nsenter", "--mount", f"--target={pid}")
-        try:
-            ok(*[word.replace("DIR", str(mountpoint)).replace("PID", str(pid))
-                      for word in command])
-            assert mounts(mountpoint) == 0
-            assert ok(*inside, "cat", f"{mountpoint}/{program.id}/oncall") \
-                == f"{program.oncall}\n"
-        finally:
-            run(*inside, "umount", mountpoint)
-    eventually(lambda: not daemons(mountpoint))
+@pytest.mark.parametrize("kind", ["directory", "fifo", "link to a directory"])
+@pytest.mark.parametrize("word", ["bpf", "none", "kernel", "bpfmetafs", "./bpf"])
+def test_a_word_that_names_what_is_no_file(mountpoint, program, tmp_path, word, kind):
+    """mount(8) makes a path of it; but the kernel is meant."""
+    here = tmp_path / "here"
+    here.mkdir()
+    path = here / word
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/sys/fs")
+    done = in_directory(here, mountpoint, "mount", "-t", "bpfmetafs", word, "DIR")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert readable(mountpoint, program)
+    assert found(mountpoint)["source"] == word.removeprefix("./")
 
 
-def test_remount_in_another_namespace(mountpoint):
-    ok("mount", "-t", "bpfmetafs", "bpf", mountpoint)
-    with other_namespace() as pid:
-        ok("mount.bpfmetafs", "bpf", mountpoint, "-N", pid, "-o", "rw,remount,noexec")
-        shown = ok("nsenter", "--mount", f"--target={pid}", "findmnt", "-n", "-o", "OPTIONS",
-                   "--mountpoint", mountpoint)
-        assert "noexec" in shown.split(",")
-        assert "noexec" not in found(mountpoint)["options"]
+def test_a_word_in_a_directory_of_the_system(mountpoint, program):
+    done = in_directory("/sys/fs", mountpoint, "mount", "-t", "bpfmetafs", "bpf", "DIR")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert readable(mountpoint, program)
+
+
+@pytest.mark.parametrize("kind", ["object", "text", "link"])
+@pytest.mark.parametrize("word", ["bpf", "./bpf", "kernel"])
+def test_a_word_that_names_a_file(mountpoint, program, compiled, tmp_path, word, kind):
+    """Nobody can know which is meant: neither is mounted, and it is said how each is."""
+    here = tmp_path / "here"
+    here.mkdir()
+    path = here / word
+    if kind == "object":
+        shutil.copy(compiled("hello"), path)
+    elif kind == "text":
+        path.write_text("text")
+    else:
+        path.symlink_to(compiled("hello"))
+    spec = os.path.realpath(path)
+    done = in_directory(here, mountpoint, "mount", "-t", "bpfmetafs", word, "DIR")
+    assert done.returncode == USAGE
+    name = word.removeprefix("./")
+    assert done.stderr == (
+        f"mount.bpfmetafs: the source '{spec}' may mean the kernel or that file, for mount(8) makes "
+        f"a path of the word '{name}' where a file has that name; mount from another directory: "
+        f"there '{name}' means the kernel, and '{spec}' the file\n")
+    assert mounts(mountpoint) == 0
+
+    # It is as it says.
+    done = in_directory("/", mountpoint, "mount", "-t", "bpfmetafs", name, "DIR")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert readable(mountpoint, program)
+    ok("umount", mountpoint)
+    if kind != "text":
+        done = in_directory("/", mountpoint, "mount", "-t", "bpfmetafs", spec, "DIR")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert (mountpoint / "hello" / "oncall").read_text() == "net-team\n"
+
+
+def test_words_without_mount(mountpoint, program, compiled, tmp_path):
+    """Called by hand, a word is a word and a path a path."""
+    here = tmp_path / "here"
+    here.mkdir()
+    shutil.copy(compiled("hello"), here / "bpf")
+    for command in ("mount.bpfmetafs", "bpfmetafs"):
+        ok(command, "bpf", mountpoint, cwd=here)
+        assert readable(mountpoint, program)
+        ok("umount", mountpoint)
+        ok(command, "./bpf", mountpoint, cwd=here)
+        assert (mountpoint / "hello" / "oncall").read_text() == "net-team\n"
+        ok("umount", mountpoint)
+
+
+def test_a_directory_that_no_word_names(mountpoint):
+    done = in_directory("/", mountpoint, "mount", "-t", "bpfmetafs", "/sys/fs/bpf", "DIR")
+    assert done.returncode == FAILURE
+    assert "'/sys/fs/bpf' is not a regular file" in done.stderr

@@ -68,6 +68,8 @@ static void test_words_of_others(void)
                 "relatime,norelatime,strictatime,nostrictatime,diratime,nodiratime,silent,loud",
                 "fd=3,rootmode=40000,user_id=0,group_id=0,default_permissions,max_read=4096",
                 "blksize=512,fsname=bpf,subtype=bpfmetafs,seclabel,uhelper=x,helper=y",
+                "ro=recursive,rw=fs,ro=vfs,relatime=recursive,nodiratime=vfs,strictatime=recursive",
+                "comment=\"a,noexec\",comment=\"\",x-a=\"b,mode=0400,c\"",
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(lists); i++) {
@@ -161,6 +163,47 @@ static void test_flags(void)
                 g_assert_cmpstr(options->mount_options->str, ==, cases[i].words);
                 g_assert_cmpuint(options->given & ~OPTIONS_ALLOW_OTHER, ==, 0);
         }
+}
+
+static void test_reach(void)
+{
+        g_autoptr(Options) options = parsed("suid=recursive,noexec=recursive,nosymfollow=vfs");
+
+        g_assert_cmpuint(options->flags, ==, MS_NODEV | MS_NOEXEC | MS_NOSYMFOLLOW);
+}
+
+/* What SELinux gets is what was given, each word once, and no comma in it begins another word. */
+static void test_labels(void)
+{
+        static const char list[] = "context=\"system_u:object_r:tmp_t:s0:c1,c2\",noexec,"
+                                   "fscontext=a:b,defcontext=c,rootcontext=d,fscontext=e:f";
+        static const char *const words[] = { "context=\"system_u:object_r:tmp_t:s0:c1,c2\"",
+                                             "defcontext=c", "rootcontext=d", "fscontext=e:f" };
+        g_autoptr(Options) options = parsed(list);
+        g_autoptr(Options) none = options_new();
+
+        g_assert_cmpuint(options->labels->len, ==, G_N_ELEMENTS(words));
+        for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
+                g_assert_cmpstr(options->labels->pdata[i], ==, words[i]);
+        g_assert_cmpuint(options->flags, ==, MS_NOSUID | MS_NODEV | MS_NOEXEC);
+        g_assert_cmpstr(options->mount_options->str, ==, "nosuid,nodev,noexec,atime");
+        g_assert_cmpuint(none->labels->len, ==, 0);
+}
+
+/* A comma in double quotes is part of the word, as for mount(8). A quote that is not closed is a
+ * character like any other. */
+static void test_quotes(void)
+{
+        g_autoptr(Options) closed = parsed("comment=\"a,noexec\",mode=0400");
+        g_autoptr(Options) two = parsed("x-a=\"b\",noexec,x-c=\"d\"");
+        g_autoptr(Options) open = parsed("comment=\"a,noexec");
+        g_autoptr(Options) escaped = parsed("comment=\"a\\\",noexec");
+
+        g_assert_cmpuint(closed->flags & MS_NOEXEC, ==, 0);
+        g_assert_cmpuint(closed->mode, ==, 0400);
+        g_assert_cmpuint(two->flags & MS_NOEXEC, ==, MS_NOEXEC);
+        g_assert_cmpuint(open->flags & MS_NOEXEC, ==, MS_NOEXEC);
+        g_assert_cmpuint(escaped->flags & MS_NOEXEC, ==, MS_NOEXEC);
 }
 
 static void test_remount(void)
@@ -275,8 +318,16 @@ static void test_wrong_values(void)
                 { "memory=18446744073709551616", "is wrong" },
                 { "allow_other=1", "takes no value; write 'allow_other' instead of" },
                 { "noevents=", "'noevents' takes no value" },
-                { "rw=1", "'rw' takes no value" },
-                { "nosuid=no", "'nosuid' takes no value" },
+                { "sync=1", "'sync' takes no value" },
+                { "rw=1", "the value of 'rw' must be recursive, vfs or fs" },
+                { "nosuid=", "'nosuid=' is wrong" },
+                { "nosuid=no", "'nosuid=no' is wrong" },
+                { "context", "'context' needs a value" },
+                { "fscontext=", "must be a security context, in double quotes if it has a comma" },
+                { "context=a\\,allow_other", "'context=a,allow_other' is wrong" },
+                { "context=\"a", "is wrong" },
+                { "context=\"a\"\\,b\"", "is wrong" },
+                { "context=\"\"", "is wrong" },
                 { "remount=1", "'remount' takes no value" },
         };
 
@@ -317,6 +368,9 @@ int main(int argc, char **argv)
         g_test_add_func("/options/ids", test_ids);
         g_test_add_func("/options/memory", test_memory);
         g_test_add_func("/options/flags", test_flags);
+        g_test_add_func("/options/reach", test_reach);
+        g_test_add_func("/options/labels", test_labels);
+        g_test_add_func("/options/quotes", test_quotes);
         g_test_add_func("/options/remount", test_remount);
         g_test_add_func("/options/last-wins", test_last_wins);
         g_test_add_func("/options/escapes", test_escapes);
