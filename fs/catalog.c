@@ -22,6 +22,7 @@ struct Catalog {
         GHashTable *maps;   /* by id */
         int64_t memory;     /* bytes that may still be kept; below 0: names took more */
         Watch *watch;       /* NULL: no events */
+        int events_error;   /* why there are none any more; 0: there are, or never were */
         GArray *gone_progs; /* see catalog_take_gone() */
         GArray *gone_maps;
         NameTable prog_names;
@@ -322,22 +323,33 @@ static void compare(Catalog *catalog)
         }
 }
 
-void catalog_follow(Catalog *catalog)
+int catalog_take_events(Catalog *catalog, int *wait)
 {
+        int r;
+
         catalog->value_current = false;
+        if (wait)
+                *wait = -1;
         /* A program whose unload was lost may be listed for some microseconds more: after a
          * comparison there is another, until no record is missing. */
         for (int i = 0; i < MAX_COMPARISONS && catalog->watch; i++) {
-                if (watch_drain(catalog->watch, take_event, catalog))
-                        return;
-                compare(catalog);
+                r = watch_take(catalog->watch, take_event, catalog, i == 0 ? wait : NULL);
+                if (r > 0)
+                        break;
+                if (r == 0) {
+                        compare(catalog);
+                        continue;
+                }
+                forget_all(catalog);
+                catalog->watch = NULL;
+                catalog->events_error = r;
         }
+        return catalog->events_error;
 }
 
-void catalog_stop_events(Catalog *catalog)
+void catalog_follow(Catalog *catalog)
 {
-        forget_all(catalog);
-        catalog->watch = NULL;
+        catalog_take_events(catalog, NULL);
 }
 
 bool catalog_has_gone(Catalog *catalog)

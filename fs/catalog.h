@@ -69,12 +69,13 @@ Source *catalog_source(Catalog *catalog);
 
 /* True if events are followed. */
 bool catalog_has_events(Catalog *catalog);
-/* From now on they are not, and all programs that are known count as gone. */
-void catalog_stop_events(Catalog *catalog);
-
 /* Begins a request: takes up the events that there are. To be called before anything is said that
  * depends on which programs there are. Costs next to nothing if there are none. */
 void catalog_follow(Catalog *catalog);
+
+/* The same for the follower, with watch_take()'s @wait. 0; or -errno: events are not followed any
+ * more, and all programs that were known until then count as gone. */
+int catalog_take_events(Catalog *catalog, int *wait);
 
 /* What the kernel may remember and must forget: programs that have gone, and maps that nothing is
  * known to hold any more. Moves the ids that were noted since the last call to the arrays

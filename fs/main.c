@@ -2,12 +2,14 @@
 
 /* The daemon: command line, mount, sandbox, loop. One way up, one way down. */
 
+#include "broker.h"
 #include "catalog.h"
 #include "follow.h"
 #include "kernel.h"
 #include "object.h"
 #include "ops.h"
 #include "options.h"
+#include "receiver.h"
 #include "sandbox.h"
 #include "tree.h"
 #include "watch.h"
@@ -37,6 +39,7 @@ typedef struct Arguments {
         Options *options;
         bool foreground;
         bool debug;
+        char **words; /* argv */
 } Arguments;
 
 /* How the process that was started learns that the tree answers. */
@@ -224,16 +227,19 @@ static int open_source(const char *spec, Source **out)
         return EXIT_OK;
 }
 
-/* Events, or NULL: then every access asks the kernel. */
-static Watch *open_watch(const Arguments *arguments)
+/* Events, or NULL: then every access asks the kernel. *@news tells of CPUs that come online; -1:
+ * nothing does. */
+static Watch *open_watch(const Arguments *arguments, int *news)
 {
         g_autoptr(GError) error = NULL;
         Watch *watch;
 
+        *news = -1;
         if (arguments->options->noevents || !is_kernel(arguments->source))
                 return NULL;
-        if (watch_new(&watch, &error) == 0)
+        if (watch_new(&watch, news, &error) == 0)
                 return watch;
+        *news = -1;
         syslog(LOG_NOTICE, "without load and unload events, access is slower: %s", error->message);
         return NULL;
 }
@@ -250,34 +256,73 @@ static bool set_nosymfollow(const Arguments *arguments)
         return false;
 }
 
-static void unmount(void *data)
+/* What serves beside the main thread. */
+typedef struct Helpers {
+        Broker *broker; /* the mount's owner, if it is there */
+        Receiver *receiver;
+        Follow *follow;
+} Helpers;
+
+/* Starts what serving needs, and shuts this thread in. On failure, a sentence in @error, and some
+ * of it may be there. */
+static int prepare(const Arguments *arguments, Tree *tree, Watch *watch, int news, Ops *ops,
+                   Helpers *helpers, GError **error)
 {
-        ops_unmount(data);
+        BrokerWork work = {
+                .mountpoint = arguments->mountpoint,
+                .device = ops_fd(ops),
+                .news = news,
+                .keeps_output = arguments->foreground,
+                .arguments = arguments->words,
+        };
+        int r = broker_new(&helpers->broker, &work, error);
+
+        if (r < 0)
+                return r;
+        ops_leave_mount(ops);
+        if (watch) {
+                helpers->follow = follow_new(watch, tree, ops, error);
+                if (!helpers->follow)
+                        return -EMFILE;
+                r = receiver_new(&helpers->receiver, watch, broker_take_rings(helpers->broker),
+                                 error);
+        }
+        if (r == 0)
+                r = sandbox_enter(is_kernel(arguments->source) ? SANDBOX_KERNEL : SANDBOX_OBJECT,
+                                  error);
+        if (r == 0 && watch)
+                r = follow_start(helpers->follow, error);
+        return r;
+}
+
+/* Ends everything, and unmounts if that has not been done. */
+static int finish(Helpers *helpers, const Ops *ops)
+{
+        int r = 0;
+
+        follow_free(helpers->follow);
+        receiver_free(helpers->receiver);
+        if (helpers->broker && ops_is_mounted(ops))
+                r = broker_unmount(helpers->broker);
+        broker_free(helpers->broker);
+        return r;
 }
 
 /* Shuts itself in, and serves until it is told to end. */
-static int serve_inside(const Arguments *arguments, Tree *tree, Watch *watch, Ops *ops)
+static int serve_inside(const Arguments *arguments, Tree *tree, Watch *watch, int news, Ops *ops)
 {
-        SandboxKind kind = is_kernel(arguments->source) ? SANDBOX_KERNEL : SANDBOX_OBJECT;
-        g_autoptr(Sandbox) sandbox = NULL;
-        g_autoptr(Follow) follow = NULL;
+        Helpers helpers = { 0 };
         g_autoptr(GError) error = NULL;
-        int r = 0;
+        int r = prepare(arguments, tree, watch, news, ops, &helpers, &error), unmounted;
 
-        if (watch) {
-                follow = follow_new(watch, tree, ops, &error);
-                r = follow ? 0 : -EMFILE;
-        }
-        if (r == 0)
-                r = sandbox_enter(&sandbox, kind, watch ? watch_mapping_length() : 0, &error);
-        if (r == 0 && follow)
-                r = follow_start(follow, &error);
+        if (news >= 0)
+                close(news);
         if (r < 0) {
                 say("%s", error->message);
         } else {
                 /* Not before: while an automounter waits for this mount, the kernel lets only its
-                 * process group near the mount point, and whoever else would unmount there waits
-                 * for ever. */
+                 * process group near the mount point, and anybody else who unmounted there would
+                 * wait for ever. The broker stays in that group. */
                 if (!arguments->foreground)
                         setsid();
                 r = ops_serve(ops);
@@ -285,17 +330,21 @@ static int serve_inside(const Arguments *arguments, Tree *tree, Watch *watch, Op
                         syslog(LOG_ERR, "serving %s ended: %s", arguments->mountpoint,
                                g_strerror(-r));
         }
-        g_clear_pointer(&follow, follow_free);
-        if (sandbox)
-                sandbox_call_outside(sandbox, unmount, ops);
-        return r < 0 ? EXIT_SYSTEM : EXIT_OK;
+        unmounted = finish(&helpers, ops);
+        if (unmounted < 0)
+                syslog(LOG_ERR, "cannot unmount %s: %s", arguments->mountpoint,
+                       unmounted == -EPIPE   ? "the process bpfmeta-broker has ended"
+                       : unmounted == -EBUSY ? "something else is mounted there"
+                                             : g_strerror(-unmounted));
+        return r < 0 || unmounted < 0 ? EXIT_SYSTEM : EXIT_OK;
 }
 
 /* Mounts, serves and unmounts. Returns the exit status. */
 static int serve(const Arguments *arguments, Source *source, Ready *ready)
 {
         const Options *options = arguments->options;
-        g_autoptr(Watch) watch = open_watch(arguments);
+        int news;
+        g_autoptr(Watch) watch = open_watch(arguments, &news);
         g_autoptr(Catalog) catalog = catalog_new(source, options->memory, watch);
         TreeLook look = { options->has_uid, options->uid, options->gid, options->mode };
         g_autoptr(Tree) tree = tree_new(catalog, &look);
@@ -319,7 +368,7 @@ static int serve(const Arguments *arguments, Source *source, Ready *ready)
         /* The directory in which it was started shall not be busy for it. */
         if (chdir("/") < 0)
                 syslog(LOG_WARNING, "cannot change to /: %s", g_strerror(errno));
-        return serve_inside(arguments, tree, watch, ops);
+        return serve_inside(arguments, tree, watch, news, ops);
 }
 
 static int run(Arguments *arguments, Ready *ready)
@@ -383,7 +432,7 @@ static int run_in_background(Arguments *arguments)
 int main(int argc, char **argv)
 {
         g_autoptr(Options) options = options_new();
-        Arguments arguments = { .options = options };
+        Arguments arguments = { .options = options, .words = argv };
         Ready ready = { .foreground = true, .fd = -1, .null = -1 };
         int status = parse_arguments(argc, argv, &arguments);
 

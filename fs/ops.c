@@ -30,7 +30,7 @@ struct Ops {
         void *data;
         sigset_t signals; /* the signal mask while we wait for a request */
         Linger linger;
-        bool mounted;
+        bool mounted; /* and nobody else unmounts it */
         bool handles_signals;
 };
 
@@ -485,21 +485,28 @@ void ops_forget_entry(Ops *ops, uint64_t parent, uint64_t child, const char *nam
                 fuse_lowlevel_notify_inval_entry(ops->session, parent, name, strlen(name));
 }
 
-int ops_fd(Ops *ops)
+int ops_fd(const Ops *ops)
 {
         return fuse_session_fd(ops->session);
 }
 
-void ops_unmount(Ops *ops)
+bool ops_is_mounted(const Ops *ops)
 {
-        if (ops->mounted)
-                fuse_session_unmount(ops->session);
+        struct pollfd fd = { .fd = ops_fd(ops) };
+
+        /* fuse_dev_poll(), fs/fuse/dev.c */
+        return poll(&fd, 1, 0) == 0;
+}
+
+void ops_leave_mount(Ops *ops)
+{
         ops->mounted = false;
 }
 
 void ops_free(Ops *ops)
 {
-        ops_unmount(ops);
+        if (ops->mounted)
+                fuse_session_unmount(ops->session);
         if (ops->handles_signals)
                 fuse_remove_signal_handlers(ops->session);
         if (ops->session)

@@ -42,14 +42,17 @@ void ops_serve_until(Ops *ops, int fd);
  * requests on @parent have been answered; so no lock may be held. From any thread. */
 void ops_forget_entry(Ops *ops, uint64_t parent, uint64_t child, const char *name);
 
-/* Unmounts, if that has not been done. */
-void ops_unmount(Ops *ops);
+/* From now on somebody else unmounts. */
+void ops_leave_mount(Ops *ops);
 
-/* Unmounts if that has not been done, and frees everything. */
+/* Unmounts, unless somebody else does or has, and frees everything. */
 void ops_free(Ops *ops);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Ops, ops_free)
 
 /* The descriptor of /dev/fuse. */
-int ops_fd(Ops *ops);
+int ops_fd(const Ops *ops);
+
+/* False once the tree is not mounted any more, whoever has unmounted it. */
+bool ops_is_mounted(const Ops *ops);
 
 #endif

@@ -564,14 +564,14 @@ static void add_gone(GArray *gone, uint64_t parent, uint64_t child, uint32_t id)
         g_array_append_val(gone, entry);
 }
 
-void tree_follow(Tree *tree, GArray *gone)
+int tree_follow(Tree *tree, GArray *gone, int *wait)
 {
         autounlock pthread_mutex_t *lock = take_lock(tree);
         g_autoptr(GArray) progs = g_array_new(FALSE, FALSE, sizeof(uint32_t));
         g_autoptr(GArray) maps = g_array_new(FALSE, FALSE, sizeof(uint32_t));
         Node *directory = find_at(tree, tree->root, LAYOUT_MAPS_KEY);
+        int r = catalog_take_events(tree->catalog, wait);
 
-        catalog_follow(tree->catalog);
         catalog_take_gone(tree->catalog, progs, maps);
         for (guint i = 0; i < progs->len; i++) {
                 uint32_t id = g_array_index(progs, uint32_t, i);
@@ -586,21 +586,7 @@ void tree_follow(Tree *tree, GArray *gone)
                 if (find_at(tree, directory, LAYOUT_MAP_KEY(id)))
                         add_gone(gone, node_ino(tree, directory), 0, id);
         }
-}
-
-int tree_dispatch(Tree *tree, Watch *watch)
-{
-        autounlock pthread_mutex_t *lock = take_lock(tree);
-
-        return watch_dispatch(watch);
-}
-
-void tree_stop_events(Tree *tree)
-{
-        autounlock pthread_mutex_t *lock = take_lock(tree);
-
-        catalog_stop_events(tree->catalog);
-        tell_gone(tree);
+        return r;
 }
 
 void tree_on_gone(Tree *tree, void (*func)(void *data), void *data)

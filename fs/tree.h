@@ -82,15 +82,9 @@ typedef struct TreeGone {
         char name[16];
 } TreeGone;
 
-/* Takes up the events that there are, and appends what has to be forgotten since the last call to
- * @gone (TreeGone). */
-void tree_follow(Tree *tree, GArray *gone);
-
-/* watch_dispatch() with the lock held. */
-int tree_dispatch(Tree *tree, Watch *watch);
-
-/* There will be no more events: everything is asked for again. */
-void tree_stop_events(Tree *tree);
+/* For the follower: takes up the events that there are, and appends what has to be forgotten since
+ * the last call to @gone (TreeGone). *@wait and the result are catalog_take_events()'s. */
+int tree_follow(Tree *tree, GArray *gone, int *wait);
 
 /* Called, with the lock held, when a request has found that something has to be forgotten. */
 void tree_on_gone(Tree *tree, void (*func)(void *data), void *data);

@@ -25,9 +25,9 @@ typedef struct Fake {
         guint n_maps;
 } Fake;
 
-bool watch_drain(Watch *watch, WatchFunc func, void *data)
+int watch_take(Watch *watch, WatchFunc func, void *data, int *wait)
 {
-        return true;
+        return 1;
 }
 
 static int fake_next(Source *source, uint32_t after, uint32_t *id)
