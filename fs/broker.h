@@ -27,8 +27,8 @@ typedef struct BrokerWork {
 
 /*
  * Starts the broker and waits until it has given up what it does not need. The calling process has
- * one thread, and no child that it still waits for. From now on the mount is the broker's: nobody
- * else unmounts.
+ * one thread, and no child that it still waits for. From then on it is the broker
+ * that unmounts.
  *
  * 0; or -errno and a sentence in @error, and the mount is the caller's.
  */

@@ -258,7 +258,7 @@ static bool set_nosymfollow(const Arguments *arguments)
 
 /* What serves beside the main thread. */
 typedef struct Helpers {
-        Broker *broker; /* the mount's owner, if it is there */
+        Broker *broker;
         Receiver *receiver;
         Follow *follow;
 } Helpers;
@@ -279,7 +279,6 @@ static int prepare(const Arguments *arguments, Tree *tree, Watch *watch, int new
 
         if (r < 0)
                 return r;
-        ops_leave_mount(ops);
         if (watch) {
                 helpers->follow = follow_new(watch, tree, ops, error);
                 if (!helpers->follow)

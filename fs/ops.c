@@ -30,7 +30,7 @@ struct Ops {
         void *data;
         sigset_t signals; /* the signal mask while we wait for a request */
         Linger linger;
-        bool mounted; /* and nobody else unmounts it */
+        bool mounted;
         bool handles_signals;
 };
 
@@ -498,13 +498,9 @@ bool ops_is_mounted(const Ops *ops)
         return poll(&fd, 1, 0) == 0;
 }
 
-void ops_leave_mount(Ops *ops)
-{
-        ops->mounted = false;
-}
-
 void ops_free(Ops *ops)
 {
+        /* Leaves a tree alone that somebody else has unmounted. */
         if (ops->mounted)
                 fuse_session_unmount(ops->session);
         if (ops->handles_signals)

@@ -42,10 +42,7 @@ void ops_serve_until(Ops *ops, int fd);
  * requests on @parent have been answered; so no lock may be held. From any thread. */
 void ops_forget_entry(Ops *ops, uint64_t parent, uint64_t child, const char *name);
 
-/* From now on somebody else unmounts. */
-void ops_leave_mount(Ops *ops);
-
-/* Unmounts, unless somebody else does or has, and frees everything. */
+/* Unmounts if that has not been done, which takes the right to do so, and frees everything. */
 void ops_free(Ops *ops);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Ops, ops_free)
 

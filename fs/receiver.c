@@ -136,8 +136,6 @@ int receiver_new(Receiver **out, Watch *watch, int socket, GError **error)
         receiver->stop = -1;
         sem_init(&receiver->ready, 0, 0);
         r = start_thread(receiver);
-        /* The thread's table has a copy of it. */
-        close(socket);
         if (r < 0) {
                 g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(-r),
                             "cannot start the thread that takes event rings: %s", g_strerror(-r));
@@ -158,6 +156,8 @@ void receiver_free(Receiver *receiver)
                 pthread_join(receiver->thread, NULL);
         if (receiver->stop >= 0)
                 close(receiver->stop);
+        /* Until now, so that no number meant two things in two tables. */
+        close(receiver->socket);
         sem_destroy(&receiver->ready);
         g_free(receiver);
 }

@@ -868,8 +868,12 @@ static void test_must_fail(const void *data)
         if (outside != 0)
                 g_error("%s outside: %s", try->name, g_strerror(outside));
         for (int role = 0; role < N_ROLES; role++) {
-                int inside = try_in(role, try->func);
+                int inside;
 
+                /* The sanitizers open files, and the brokers' other wall is that they may not. */
+                if (SANITIZED && try->by_landlock && BROKERS & 1u << role)
+                        continue;
+                inside = try_in(role, try->func);
                 if (try->may & 1u << role) {
                         if (inside != 0)
                                 g_error("%s in role %d: %s", try->name, role, g_strerror(inside));
