@@ -18,6 +18,7 @@ typedef struct Arguments {
         Options *options;
         bool foreground;
         bool debug;
+        char **words; /* argv */
 } Arguments;
 
 /*

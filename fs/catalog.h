@@ -41,8 +41,8 @@ struct ObjectKind {
         size_t size;      /* of the kind's struct */
         /* The smallest id above @after that @source lists. -ENOENT: there is none. */
         int (*next)(Source *source, uint32_t after, uint32_t *id);
-        /* Asks the source for object->id, and fills in what is the kind's own. 0 or -errno; -ENOENT:
-         * it is not there. */
+        /* Asks the source for object->id, and fills in what is the kind's own. 0 or -errno;
+         * -ENOENT: it is not there. */
         int (*ask)(Object *object);
         /* The name that an object file gives it; owned by the caller. NULL: no such object has. */
         char *(*name)(Source *source, uint32_t id);

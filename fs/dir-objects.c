@@ -127,9 +127,9 @@ int users_list(Lister *lister)
 
                 if (lister_wants(lister, OBJECTS_KEY(id)) &&
                     source_has(catalog_source(lister->catalog), row->kind->next, id))
-                        lister_give(lister,
-                                    user_link(lister->catalog, place, id,
-                                              catalog_name(lister->catalog, row->kind, id, number)));
+                        lister_give(lister, user_link(lister->catalog, place, id,
+                                                      catalog_name(lister->catalog, row->kind, id,
+                                                                   number)));
         }
         if (index_unasked(index) > 0 && lister_wants(lister, UNASKED_KEY))
                 lister_give(lister, unasked_entry(index, row, shown));

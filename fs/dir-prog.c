@@ -92,9 +92,9 @@ int prog_content(Catalog *catalog, const Place *place, uint64_t key, uint64_t of
 static Entry map_entry(const Place *place, uint32_t index, const char *name)
 {
         const ProgMap *bound = &prog_of(place->object)->maps[index];
-        Entry entry = entry_directory(name, ENTRY_OWN_KEYS + 2 * (uint64_t)index + 1,
-                                      place_new(place->row->each, place->object,
-                                                &bound->map->object));
+        Entry entry =
+                entry_directory(name, ENTRY_OWN_KEYS + 2 * (uint64_t)index + 1,
+                                place_new(place->row->each, place->object, &bound->map->object));
 
         entry.lasting = bound->map->object.error == 0;
         return entry;

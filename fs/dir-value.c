@@ -112,12 +112,11 @@ static int value_entry(const Place *parent, const Item *item, const char *name, 
                         .key = key,
                         .type = ENTRY_FILE,
                         .lasting = item->lasting,
-                        .size = kept ? decoded->size
-                                     : value_text(&space, &item->ref, 0, 0, NULL),
+                        .size = kept ? decoded->size : value_text(&space, &item->ref, 0, 0, NULL),
                 };
         } else {
-                *out = entry_changing(
-                        name, key, item->look_up ? changing_text(&space, &item->ref) : NULL);
+                *out = entry_changing(name, key,
+                                      item->look_up ? changing_text(&space, &item->ref) : NULL);
         }
         return 0;
 }

@@ -18,18 +18,20 @@ static void take(bool loaded, uint32_t id, void *data)
                 catalog_went(data, &prog_kind, id);
 }
 
-void events_take(Watch *watch, Catalog *catalog)
+int events_take(Watch *watch, Catalog *catalog, int *wait)
 {
         /* A program whose unload was lost may be listed for some microseconds more: after a
          * comparison there is another, until no record is missing. */
         for (int i = 0; i < MAX_COMPARISONS; i++) {
-                if (watch_drain(watch, take, catalog))
-                        return;
+                int r = watch_take(watch, take, catalog, i == 0 ? wait : NULL);
+
+                if (r > 0)
+                        break;
+                if (r < 0) {
+                        catalog_stop_events(catalog, &prog_kind);
+                        return r;
+                }
                 catalog_compare(catalog, &prog_kind);
         }
-}
-
-void events_stop(Catalog *catalog)
-{
-        catalog_stop_events(catalog, &prog_kind);
+        return 0;
 }

@@ -9,8 +9,7 @@ struct FileNames {
         GHashTable *ids;  /* by name; borrowed keys */
 };
 
-FileNames *file_names_new(Source *source,
-                          int (*next)(Source *source, uint32_t after, uint32_t *id),
+FileNames *file_names_new(Source *source, int (*next)(Source *source, uint32_t after, uint32_t *id),
                           char *(*name)(Source *source, uint32_t id), NamesReserved reserved)
 {
         g_autoptr(Names) given = names_new(reserved);

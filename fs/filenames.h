@@ -15,8 +15,7 @@
 typedef struct FileNames FileNames;
 
 /* Names all objects that @next lists, by @name. @reserved: names that none may have, or NULL. */
-FileNames *file_names_new(Source *source,
-                          int (*next)(Source *source, uint32_t after, uint32_t *id),
+FileNames *file_names_new(Source *source, int (*next)(Source *source, uint32_t after, uint32_t *id),
                           char *(*name)(Source *source, uint32_t id), NamesReserved reserved);
 void file_names_free(FileNames *names);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FileNames, file_names_free)

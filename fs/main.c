@@ -3,6 +3,7 @@
 /* The daemon: mount, sandbox, loop. One way up, one way down. */
 
 #include "arguments.h"
+#include "broker.h"
 #include "catalog.h"
 #include "command.h"
 #include "follow.h"
@@ -10,6 +11,7 @@
 #include "namespace.h"
 #include "object.h"
 #include "ops.h"
+#include "receiver.h"
 #include "sandbox.h"
 #include "tree.h"
 #include "watch.h"
@@ -146,16 +148,19 @@ static int open_source(const Arguments *arguments, const Namespace *namespace, S
         return status;
 }
 
-/* Events, or NULL: then every access asks the kernel. */
-static Watch *open_watch(const Arguments *arguments)
+/* Events, or NULL: then every access asks the kernel. *@news tells of CPUs that come online; -1:
+ * nothing does. */
+static Watch *open_watch(const Arguments *arguments, int *news)
 {
         g_autoptr(GError) error = NULL;
         Watch *watch;
 
+        *news = -1;
         if (arguments->options->noevents || !command_means_kernel(arguments->source))
                 return NULL;
-        if (watch_new(&watch, &error) == 0)
+        if (watch_new(&watch, news, &error) == 0)
                 return watch;
+        *news = -1;
         syslog(LOG_NOTICE, "without load and unload events, access is slower: %s", error->message);
         return NULL;
 }
@@ -181,35 +186,73 @@ static bool has_selinux(void)
         return statfs("/sys/fs/selinux", &attr) == 0 && attr.f_type == SELINUX_MAGIC;
 }
 
-static void unmount(void *data)
+/* What serves beside the main thread. */
+typedef struct Helpers {
+        Broker *broker;
+        Receiver *receiver;
+        Follow *follow;
+} Helpers;
+
+/* Starts what serving needs, and shuts this thread in. On failure, a sentence in @error, and some
+ * of it may be there. */
+static int prepare(const Arguments *arguments, Tree *tree, Watch *watch, int news, Ops *ops,
+                   Helpers *helpers, GError **error)
 {
-        ops_unmount(data);
+        BrokerWork work = {
+                .mountpoint = arguments->mountpoint,
+                .device = arguments->namespace ? -1 : ops_fd(ops),
+                .news = news,
+                .keeps_output = arguments->foreground,
+                .arguments = arguments->words,
+        };
+        SandboxRole role =
+                command_means_kernel(arguments->source) ? SANDBOX_KERNEL : SANDBOX_OBJECT;
+        int r = broker_new(&helpers->broker, &work, error);
+
+        if (r < 0)
+                return r;
+        if (watch) {
+                helpers->follow = follow_new(watch, tree, ops, error);
+                if (!helpers->follow)
+                        return -EMFILE;
+                r = receiver_new(&helpers->receiver, watch, broker_take_rings(helpers->broker),
+                                 error);
+        }
+        if (r == 0)
+                r = sandbox_enter(role, error);
+        if (r == 0 && watch)
+                r = follow_start(helpers->follow, error);
+        return r;
+}
+
+/* Ends everything, and unmounts if that has not been done. */
+static int finish(Helpers *helpers, Ops *ops)
+{
+        int r = 0;
+
+        follow_free(helpers->follow);
+        receiver_free(helpers->receiver);
+        if (!ops_unmount_inside(ops) && helpers->broker && ops_is_mounted(ops))
+                r = broker_unmount(helpers->broker);
+        broker_free(helpers->broker);
+        return r;
 }
 
 /* Shuts itself in, and serves until it is told to end. */
-static int serve_inside(const Arguments *arguments, Tree *tree, Watch *watch, Ops *ops)
+static int serve_inside(const Arguments *arguments, Tree *tree, Watch *watch, int news, Ops *ops)
 {
-        SandboxKind kind =
-                command_means_kernel(arguments->source) ? SANDBOX_KERNEL : SANDBOX_OBJECT;
-        g_autoptr(Sandbox) sandbox = NULL;
-        g_autoptr(Follow) follow = NULL;
+        Helpers helpers = { 0 };
         g_autoptr(GError) error = NULL;
-        int r = 0;
+        int r = prepare(arguments, tree, watch, news, ops, &helpers, &error), unmounted;
 
-        if (watch) {
-                follow = follow_new(watch, tree, ops, &error);
-                r = follow ? 0 : -EMFILE;
-        }
-        if (r == 0)
-                r = sandbox_enter(&sandbox, kind, watch ? watch_mapping_length() : 0, &error);
-        if (r == 0 && follow)
-                r = follow_start(follow, &error);
+        if (news >= 0)
+                close(news);
         if (r < 0) {
                 say("%s", error->message);
         } else {
                 /* Not before: while an automounter waits for this mount, the kernel lets only its
-                 * process group near the mount point, and whoever else would unmount there waits
-                 * for ever. */
+                 * process group near the mount point, and anybody else who unmounted there would
+                 * wait for ever. The broker stays in that group. */
                 if (!arguments->foreground)
                         setsid();
                 r = ops_serve(ops);
@@ -217,10 +260,13 @@ static int serve_inside(const Arguments *arguments, Tree *tree, Watch *watch, Op
                         syslog(LOG_ERR, "serving %s ended: %s", arguments->mountpoint,
                                g_strerror(-r));
         }
-        g_clear_pointer(&follow, follow_free);
-        if (sandbox)
-                sandbox_call_outside(sandbox, unmount, ops);
-        return r < 0 ? EXIT_SYSTEM : EXIT_OK;
+        unmounted = finish(&helpers, ops);
+        if (unmounted < 0)
+                syslog(LOG_ERR, "cannot unmount %s: %s", arguments->mountpoint,
+                       unmounted == -EPIPE   ? "the process bpfmeta-broker has ended"
+                       : unmounted == -EBUSY ? "something else is mounted there"
+                                             : g_strerror(-unmounted));
+        return r < 0 || unmounted < 0 ? EXIT_SYSTEM : EXIT_OK;
 }
 
 /* Mounts, serves and unmounts. Returns the exit status. */
@@ -228,7 +274,8 @@ static int serve(const Arguments *arguments, const Namespace *namespace, Source 
                  Ready *ready)
 {
         const Options *options = arguments->options;
-        g_autoptr(Watch) watch = open_watch(arguments);
+        int news;
+        g_autoptr(Watch) watch = open_watch(arguments, &news);
         g_autoptr(Catalog) catalog = catalog_new(source, options->memory, watch != NULL);
         TreeLook look = { options->has_uid, options->uid, options->gid, options->mode };
         g_autoptr(Tree) tree = tree_new(catalog, watch, &look);
@@ -255,7 +302,7 @@ static int serve(const Arguments *arguments, const Namespace *namespace, Source 
         /* The directory in which it was started shall not be busy for it. */
         if (chdir("/") < 0)
                 syslog(LOG_WARNING, "cannot change to /: %s", g_strerror(errno));
-        return serve_inside(arguments, tree, watch, ops);
+        return serve_inside(arguments, tree, watch, news, ops);
 }
 
 /* Says what a loader would refuse to whoever mounts, and to the log. In the foreground that is one.
@@ -345,7 +392,7 @@ int main(int argc, char **argv)
 {
         int r = command_start();
         g_autoptr(Options) options = options_new();
-        Arguments arguments = { .options = options };
+        Arguments arguments = { .options = options, .words = argv };
         Ready ready = { .foreground = true, .fd = -1, .null = -1 };
         int status = arguments_parse(&arguments, argc, argv);
 

@@ -59,8 +59,8 @@ bool names_is_id(const char *name)
         return *name && strspn(name, "0123456789") == strlen(name);
 }
 
-/* Not by g_ascii_string_to_unsigned(): at the first call in a process it can take what GLib has left
- * in errno meanwhile for an error of the number. */
+/* Not by g_ascii_string_to_unsigned(): at the first call in a process it can take what GLib has
+ * left in errno meanwhile for an error of the number. */
 uint64_t names_number(const char *name)
 {
         return names_is_id(name) ? g_ascii_strtoull(name, NULL, 10) : UINT64_MAX;

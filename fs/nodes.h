@@ -41,9 +41,9 @@ typedef enum NodeType {
 typedef struct Node {
         uint64_t refs; /* lookups of the node and of the files in it */
         uint64_t number : NODES_SLOT_BITS + NODES_USE_BITS;
-        uint64_t type : 2;    /* NodeType */
-        uint64_t current : 1; /* a lookup of its place finds it */
-        uint64_t bare : 1;    /* the kernel has no attributes of it */
+        uint64_t type : 2;                                  /* NodeType */
+        uint64_t current : 1;                               /* a lookup of its place finds it */
+        uint64_t bare : 1;                                  /* the kernel has no attributes of it */
         uint64_t parent : NODES_SLOT_BITS + NODES_USE_BITS; /* number of its directory */
         uint32_t key;                                       /* its entry there */
         uint32_t size;                                      /* of content */

@@ -9,6 +9,7 @@
 #include "ops.h"
 
 #include "inside.h"
+#include "linger.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,6 @@
 #include <linux/fuse.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,10 +30,9 @@ struct Ops {
         struct fuse_session *session;
         OpsReadyFunc ready;
         void *data;
-        sigset_t signals;   /* the signal mask while we wait for a request */
-        int64_t rest_until; /* g_get_monotonic_time() before which we do not linger */
-        bool brisk;         /* the next request can be expected soon after the answer to the last */
-        Inside *inside;     /* the mount, if it is in another namespace */
+        sigset_t signals; /* the signal mask while we wait for a request */
+        Linger linger;
+        Inside *inside; /* the mount, if it is in another namespace */
         bool mounted;
         bool handles_signals;
 };
@@ -423,53 +422,24 @@ Ops *ops_mount(const OpsMount *mount, Tree *tree, OpsReadyFunc ready, void *data
         return mount_session(ops, mount, error) ? g_steal_pointer(&ops) : NULL;
 }
 
-/* Whoever works through a tree sends the next request some microseconds after the answer. To be
- * woken for it takes several times as long as most requests, above all if the CPU sleeps by then
- * and is a virtual one. So while requests follow each other like that, the next one is looked for
- * this many microseconds before we sleep. */
-#define LINGER 50
-
-/* Who yields to one that keeps the CPU for long does not linger for this many times as long: one
- * that sleeps is let in sooner. */
-#define REST 100
-
-static void yield(Ops *ops)
-{
-        int64_t before = g_get_monotonic_time(), after;
-
-        sched_yield();
-        after = g_get_monotonic_time();
-        if (after - before > LINGER)
-                ops->rest_until = after + REST * (after - before);
-}
-
 /* Waits as fuse_session_receive_buf() does on a descriptor that blocks. -EINTR: it is time to end.
  * Signals come only while we wait: libfuse drops a request that it has read when one has come
  * since, and one that comes just before we sleep would not wake us. */
 static int next_request(Ops *ops, struct fuse_buf *buffer)
 {
-        static const struct timespec at_once = { 0 };
-        struct pollfd fd = { .fd = fuse_session_fd(ops->session), .events = POLLIN };
-        int64_t start = g_get_monotonic_time(), waited = 0;
         int r = -EINTR;
 
+        linger_begin(&ops->linger);
         while (!fuse_session_exited(ops->session)) {
-                bool linger = ops->brisk && waited < LINGER;
-                int ready = ppoll(&fd, 1, linger ? &at_once : NULL, &ops->signals);
+                int ready = linger_poll(&ops->linger, fuse_session_fd(ops->session), &ops->signals);
 
-                if (ready < 0 && errno != EINTR)
-                        return -errno;
+                if (ready < 0 && ready != -EINTR)
+                        return ready;
                 r = ready > 0 ? fuse_session_receive_buf(ops->session, buffer) : -EINTR;
-                waited = g_get_monotonic_time() - start;
                 if (r != -EINTR && r != -EAGAIN)
                         break;
-                if (ready == 0)
-                        yield(ops);
         }
-        /* Who slept was woken late: the request may have come soon enough. It is worth a try, but
-         * after one in vain not the next. */
-        ops->brisk = start + waited >= ops->rest_until &&
-                     (waited < LINGER || (!ops->brisk && waited < 2 * LINGER));
+        linger_end(&ops->linger);
         return r == -EAGAIN ? -EINTR : r;
 }
 
@@ -552,23 +522,34 @@ void ops_forget_entry(Ops *ops, uint64_t parent, uint64_t child, const char *nam
                 fuse_lowlevel_notify_inval_entry(ops->session, parent, name, strlen(name));
 }
 
-int ops_fd(Ops *ops)
+int ops_fd(const Ops *ops)
 {
         return fuse_session_fd(ops->session);
 }
 
-void ops_unmount(Ops *ops)
+bool ops_is_mounted(const Ops *ops)
 {
-        if (ops->mounted && ops->inside)
+        struct pollfd fd = { .fd = ops_fd(ops) };
+
+        /* fuse_dev_poll(), fs/fuse/dev.c */
+        return poll(&fd, 1, 0) == 0;
+}
+
+bool ops_unmount_inside(Ops *ops)
+{
+        if (!ops->inside)
+                return false;
+        if (ops->mounted)
                 inside_unmount(ops->inside, ops_fd(ops));
-        else if (ops->mounted)
-                fuse_session_unmount(ops->session);
         ops->mounted = false;
+        return true;
 }
 
 void ops_free(Ops *ops)
 {
-        ops_unmount(ops);
+        /* Leaves a tree alone that somebody else has unmounted. */
+        if (!ops_unmount_inside(ops) && ops->mounted)
+                fuse_session_unmount(ops->session);
         if (ops->handles_signals)
                 fuse_remove_signal_handlers(ops->session);
         if (ops->session)

@@ -46,14 +46,18 @@ void ops_serve_until(Ops *ops, int fd);
  * requests on @parent have been answered; so no lock may be held. From any thread. */
 void ops_forget_entry(Ops *ops, uint64_t parent, uint64_t child, const char *name);
 
-/* Unmounts, if that has not been done. */
-void ops_unmount(Ops *ops);
-
-/* Unmounts if that has not been done, and frees everything. */
+/* Unmounts if that has not been done, which takes the right to do so, and frees everything. */
 void ops_free(Ops *ops);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Ops, ops_free)
 
 /* The descriptor of /dev/fuse. */
-int ops_fd(Ops *ops);
+int ops_fd(const Ops *ops);
+
+/* False once the tree is not mounted any more, whoever has unmounted it. */
+bool ops_is_mounted(const Ops *ops);
+
+/* Unmounts a tree that ops_mount() has mounted in another mount namespace. False: it is in ours,
+ * and somebody else unmounts it. */
+bool ops_unmount_inside(Ops *ops);
 
 #endif

@@ -95,9 +95,9 @@ Entry entry_changing(const char *name, uint64_t key, char *text)
 
 Entry entry_cannot_be_shown(const char *what, int error)
 {
-        return entry_changing(ENTRY_CANNOT_BE_SHOWN, ENTRY_OWN_KEYS + 1,
-                              g_strdup_printf("(cannot be shown: %s: %s)\n", what,
-                                              g_strerror(-error)));
+        return entry_changing(
+                ENTRY_CANNOT_BE_SHOWN, ENTRY_OWN_KEYS + 1,
+                g_strdup_printf("(cannot be shown: %s: %s)\n", what, g_strerror(-error)));
 }
 
 bool lister_wants(Lister *lister, uint64_t key)

@@ -39,7 +39,8 @@ Place place_new(const Row *row, Object *object, gpointer argument);
 void place_clear(Place *place);
 /* True if both are the same directory of the same parent. */
 bool place_equal(const Place *a, const Place *b);
-/* What the directory shows: the argument if that is an object, else the place's object. Borrowed. */
+/* What the directory shows: the argument if that is an object, else the place's object. Borrowed.
+ */
 Object *place_shown(const Place *place);
 /* True if the directory can't go without our being told. */
 bool place_is_watched(const Place *place);

@@ -25,7 +25,8 @@
 struct Tree {
         pthread_mutex_t lock;
         Catalog *catalog;
-        Watch *watch; /* NULL: there are no events */
+        Watch *watch;     /* NULL: there are no events */
+        int events_error; /* why there are none any more; 0: there are, or never were */
         TreeLook look;
         Nodes *nodes;
         Versions *versions; /* of files that may change */
@@ -291,8 +292,8 @@ static int enter(Tree *tree, Node *directory, Entry *entry, TreeEntry *out)
         if (entry->type == ENTRY_FILE) {
                 place = node_place(directory);
                 out->ino = nodes_ino(tree->nodes, directory) | entry->key;
-                out->attr = attributes(tree, nodes_shown_ino(tree->nodes, directory, entry->key), &place,
-                                       S_IFREG, entry->size);
+                out->attr = attributes(tree, nodes_shown_ino(tree->nodes, directory, entry->key),
+                                       &place, S_IFREG, entry->size);
         } else {
                 node = find_current(tree, directory, entry);
                 if (!node)
@@ -349,12 +350,23 @@ static void tell_gone(Tree *tree)
                 tree->on_gone(tree->on_gone_data);
 }
 
+/* 0; or -errno: there are no events any more. @wait is the follower's, see watch_take(). */
+static int take_events(Tree *tree, int *wait)
+{
+        if (wait)
+                *wait = -1;
+        if (tree->watch)
+                tree->events_error = events_take(tree->watch, tree->catalog, wait);
+        if (tree->events_error < 0)
+                tree->watch = NULL;
+        return tree->events_error;
+}
+
 /* A request begins. */
 static void begin(Tree *tree)
 {
         contents_begin(catalog_contents(tree->catalog));
-        if (tree->watch)
-                events_take(tree->watch, tree->catalog);
+        take_events(tree, NULL);
 }
 
 int tree_lookup(Tree *tree, uint64_t parent, const char *name, TreeEntry *out)
@@ -401,7 +413,8 @@ static int describe(Tree *tree, const Node *node, uint64_t key, struct stat *att
         }
         r = layout_content(tree->catalog, &place, key, 0, 0, NULL, &size);
         if (r == 0)
-                *attr = attributes(tree, nodes_shown_ino(tree->nodes, node, key), &place, S_IFREG, size);
+                *attr = attributes(tree, nodes_shown_ino(tree->nodes, node, key), &place, S_IFREG,
+                                   size);
         return r;
 }
 
@@ -527,14 +540,13 @@ static void add_gone(GArray *gone, uint64_t parent, uint64_t child, uint32_t id)
         g_array_append_val(gone, entry);
 }
 
-void tree_follow(Tree *tree, GArray *gone)
+int tree_follow(Tree *tree, GArray *gone, int *wait)
 {
         autounlock pthread_mutex_t *lock = take_lock(tree);
         g_autoptr(GArray) list = g_array_new(FALSE, FALSE, sizeof(Forgotten));
         Node *root = nodes_root(tree->nodes);
+        int r = take_events(tree, wait);
 
-        if (tree->watch)
-                events_take(tree->watch, tree->catalog);
         catalog_take_forgotten(tree->catalog, list);
         for (guint i = 0; i < list->len; i++) {
                 const Forgotten *forgotten = &g_array_index(list, Forgotten, i);
@@ -550,22 +562,7 @@ void tree_follow(Tree *tree, GArray *gone)
                         add_gone(gone, nodes_ino(tree->nodes, directory),
                                  forgotten->gone ? nodes_ino(tree->nodes, node) : 0, forgotten->id);
         }
-}
-
-int tree_dispatch(Tree *tree, Watch *watch)
-{
-        autounlock pthread_mutex_t *lock = take_lock(tree);
-
-        return watch_dispatch(watch);
-}
-
-void tree_stop_events(Tree *tree)
-{
-        autounlock pthread_mutex_t *lock = take_lock(tree);
-
-        tree->watch = NULL;
-        events_stop(tree->catalog);
-        tell_gone(tree);
+        return r;
 }
 
 void tree_on_gone(Tree *tree, void (*func)(void *data), void *data)

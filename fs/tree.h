@@ -72,9 +72,9 @@ uint64_t tree_shown_ino(Tree *tree, uint64_t ino);
 typedef bool (*TreeListFunc)(const char *name, uint64_t next, const TreeEntry *entry, void *data);
 
 /* Lists the directory from @after on, 0 for the start. If @lookup, each entry that @func took with
- * its node was looked up once. An entry comes without its node, and only the type in its attributes,
- * if the kernel has all of it already, or has to look it up at the next use anyway: then it is not
- * made before somebody does. *@changes: the listing may be another one next time. */
+ * its node was looked up once. An entry comes without its node, and only the type in its
+ * attributes, if the kernel has all of it already, or has to look it up at the next use anyway:
+ * then it is not made before somebody does. *@changes: the listing may be another one next time. */
 int tree_list(Tree *tree, uint64_t ino, uint64_t after, bool lookup, TreeListFunc func, void *data,
               bool *changes);
 
@@ -89,15 +89,9 @@ typedef struct TreeGone {
         char name[16];
 } TreeGone;
 
-/* Takes up the events that there are, and appends what has to be forgotten since the last call to
- * @gone (TreeGone). */
-void tree_follow(Tree *tree, GArray *gone);
-
-/* watch_dispatch() with the lock held. */
-int tree_dispatch(Tree *tree, Watch *watch);
-
-/* There will be no more events: everything is asked for again. */
-void tree_stop_events(Tree *tree);
+/* For the follower: takes up the events that there are, and appends what has to be forgotten since
+ * the last call to @gone (TreeGone). *@wait and the result are events_take()'s. */
+int tree_follow(Tree *tree, GArray *gone, int *wait);
 
 /* Called, with the lock held, when a request has found that something has to be forgotten. */
 void tree_on_gone(Tree *tree, void (*func)(void *data), void *data);

@@ -196,7 +196,6 @@ Variables *variables_unreadable(int error)
         Variable *variable = &variables->items[0];
         const char *why = "its BTF is not understood";
 
-
         if (error == -E2BIG)
                 why = "the map or its BTF is too large";
         else if (error == -EPERM || error == -EACCES)

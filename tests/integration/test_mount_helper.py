@@ -336,10 +336,13 @@ def error_of_listing(mountpoint):
 
 
 def test_killed_daemon(mountpoint, program):
+    """With the process that unmounts."""
     ok("mount", "-t", "bpfmetafs", "bpf", mountpoint)
     (pid,) = daemons(mountpoint)
     # Whatever happens to the session that mounted is nothing to it.
     assert os.getsid(pid) == pid
+    for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        os.kill(int(child), signal.SIGKILL)
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: not daemons(mountpoint))
     eventually(lambda: error_of_listing(mountpoint) == errno.ENOTCONN)

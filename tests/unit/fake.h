@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * A source that changes under those who look at it, at moments that no real kernel can be brought to
- * hit. It has programs 1 to n_progs, and each is bound to the maps MAP and MAP + 1. Each map has one
- * variable, bpf_metadata_level and bpf_metadata_team, which is metadata if its map is frozen.
+ * A source that changes under those who look at it, at moments that no real kernel can be brought
+ * to hit. It has programs 1 to n_progs, and each is bound to the maps MAP and MAP + 1. Each map has
+ * one variable, bpf_metadata_level and bpf_metadata_team, which is metadata if its map is frozen.
  * Events are said to be followed; a test sends them.
  */
 
@@ -26,13 +26,13 @@ typedef struct Fake {
         uint32_t datasec[N_MAPS];
         const char *name; /* of all programs and maps */
         uint32_t n_progs;
-        uint32_t n_bound;             /* of each program, this many maps */
-        uint32_t vanished;            /* this program is not there any more */
-        int prog_error[MAX_PROGS];    /* of prog(), prog_maps() */
-        int map_error[N_MAPS];        /* of map() */
-        int value_error[N_MAPS];      /* of map_value() */
-        int next_error;               /* of next_prog() */
-        gulong prog_time;             /* microseconds that prog() takes */
+        uint32_t n_bound;          /* of each program, this many maps */
+        uint32_t vanished;         /* this program is not there any more */
+        int prog_error[MAX_PROGS]; /* of prog(), prog_maps() */
+        int map_error[N_MAPS];     /* of map() */
+        int value_error[N_MAPS];   /* of map_value() */
+        int next_error;            /* of next_prog() */
+        gulong prog_time;          /* microseconds that prog() takes */
         uint32_t value[N_MAPS];
         bool frozen;
         bool rdonly_prog;
@@ -43,7 +43,7 @@ typedef struct Fake {
 } Fake;
 
 /* The Watch of these tests is the Fake. */
-bool watch_drain(Watch *watch, WatchFunc func, void *data)
+int watch_take(Watch *watch, WatchFunc func, void *data, int *wait)
 {
         Fake *fake = (Fake *)watch;
         bool lost = fake->lost;
@@ -55,12 +55,7 @@ bool watch_drain(Watch *watch, WatchFunc func, void *data)
         }
         g_array_set_size(fake->events, 0);
         fake->lost = false;
-        return !lost;
-}
-
-int watch_dispatch(Watch *watch)
-{
-        return 0;
+        return lost ? 0 : 1;
 }
 
 static void fake_event(Fake *fake, int64_t event)

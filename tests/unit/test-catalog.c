@@ -19,7 +19,7 @@ static void begin(Fake *fake, Catalog *catalog)
 {
         contents_begin(catalog_contents(catalog));
         if (!fake->source.named)
-                events_take((Watch *)fake, catalog);
+                events_take((Watch *)fake, catalog, NULL);
 }
 
 static Prog *get_prog(Catalog *catalog, uint32_t id)
@@ -90,9 +90,9 @@ static char *text(Fake *fake, Catalog *catalog, const char *path, EntryType type
         g_assert_cmpint(layout_find(catalog, &directory.place, name, &entry), ==, 0);
         g_assert_cmpint(entry.type, ==, type);
         if (type == ENTRY_FILE)
-                g_assert_cmpint(layout_content(catalog, &directory.place, entry.key, 0, 4096, out,
-                                               &size),
-                                ==, 0);
+                g_assert_cmpint(
+                        layout_content(catalog, &directory.place, entry.key, 0, 4096, out, &size),
+                        ==, 0);
         else
                 g_string_append_len(out, g_bytes_get_data(entry.content, NULL),
                                     g_bytes_get_size(entry.content));

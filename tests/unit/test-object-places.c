@@ -403,7 +403,7 @@ static void test_code_sections_of_one_name(void)
 
         rename_section(&image, "tc", "xdp");
         source = source_of(&image);
-        assert_matches(prog_info(source, "places"), "*\nsources: */object-places.bpf.c\nbtf: *");
+        assert_matches(prog_info(source, "places"), "*\nsources: */object-places.bpf.c\nfunctions: *\nbtf: *");
         assert_matches(prog_info(source, "other"), "*\nsources: */other.c\nbtf: *");
 }
 

@@ -238,12 +238,14 @@ static void told(void *data)
         n_told++;
 }
 
-/* A program that goes is forgotten with its inode, and its map's entry has to be looked up again. */
+/* A program that goes is forgotten with its inode, and its map's entry has to be looked up again.
+ */
 static void test_gone(void)
 {
         g_auto(Mounted) mounted = { 0 };
         g_autoptr(GArray) gone = g_array_new(FALSE, FALSE, sizeof(TreeGone));
         TreeEntry prog, maps, map, entry;
+        int wait;
 
         mounted_init(&mounted, 1 << 20);
         tree_on_gone(mounted.tree, told, NULL);
@@ -256,7 +258,7 @@ static void test_gone(void)
         n_told = 0;
         g_assert_cmpint(tree_lookup(mounted.tree, TREE_ROOT, "1", &entry), ==, -ENOENT);
         g_assert_cmpuint(n_told, ==, 1);
-        tree_follow(mounted.tree, gone);
+        g_assert_cmpint(tree_follow(mounted.tree, gone, &wait), ==, 0);
         g_assert_cmpuint(gone->len, ==, 2);
         for (guint i = 0; i < gone->len; i++) {
                 const TreeGone *one = &g_array_index(gone, TreeGone, i);
@@ -267,7 +269,7 @@ static void test_gone(void)
                 g_assert_cmpuint(one->child, ==, is_prog ? prog.ino : 0);
         }
         g_array_set_size(gone, 0);
-        tree_follow(mounted.tree, gone);
+        g_assert_cmpint(tree_follow(mounted.tree, gone, &wait), ==, 0);
         g_assert_cmpuint(gone->len, ==, 0);
         g_assert_cmpint(tree_lookup(mounted.tree, prog.ino, "info", &entry), ==, -ENOENT);
 }

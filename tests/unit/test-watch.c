@@ -7,6 +7,7 @@
  */
 
 #include "watch.c"
+#include "rings.c"
 
 #include <bpf/bpf.h>
 #include <fcntl.h>
@@ -14,6 +15,8 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 
 typedef struct Event {
         bool loaded;
@@ -27,13 +30,16 @@ static void remember(bool loaded, uint32_t id, void *data)
         g_array_append_val((GArray *)data, event);
 }
 
-/* What one call of watch_drain() tells of the program @id: "L", "U", "LU" or "". */
+/* What one call of watch_take() tells of the program @id: "L", "U", "LU" or "". */
 static const char *drain(Watch *watch, uint32_t id, bool *complete)
 {
         g_autoptr(GArray) events = g_array_new(FALSE, FALSE, sizeof(Event));
         g_autoptr(GString) text = g_string_new(NULL);
 
-        *complete = watch_drain(watch, remember, events);
+        int r = watch_take(watch, remember, events, NULL);
+
+        g_assert_cmpint(r, >=, 0);
+        *complete = r > 0;
         for (guint i = 0; i < events->len; i++)
                 if (g_array_index(events, Event, i).id == id)
                         g_string_append_c(text, g_array_index(events, Event, i).loaded ? 'L' : 'U');
@@ -105,17 +111,70 @@ static bool readable(int fd, int timeout)
         return poll(&pollfd, 1, timeout) == 1;
 }
 
-/* A watch that is past its first, incomplete pass. */
-static Watch *new_watch(void)
+/* True if something wakes the follower in time. */
+static bool wakes(Watch *watch, int timeout)
+{
+        bool woken = readable(watch_epoll(watch), timeout);
+
+        if (woken)
+                watch_wait(watch, 0);
+        return woken;
+}
+
+static void ignore(bool loaded, uint32_t id, void *data)
+{
+}
+
+/* What the follower does when it wakes. Returns for how long it may sleep. */
+static int follow(Watch *watch)
+{
+        int wait;
+
+        g_assert_cmpint(watch_take(watch, ignore, NULL, &wait), >=, 0);
+        return wait;
+}
+
+/* A watch that is past its first, incomplete pass. *@news tells of CPUs. */
+static Watch *new_watch_with_news(int *news)
 {
         Watch *watch;
         g_autoptr(GError) error = NULL;
-        int r = watch_new(&watch, &error);
+        int r = watch_new(&watch, news, &error);
 
         g_assert_no_error(error);
         g_assert_cmpint(r, ==, 0);
         assert_drain(watch, 0, "", false);
         return watch;
+}
+
+static Watch *new_watch(void)
+{
+        int news;
+        Watch *watch = new_watch_with_news(&news);
+
+        close(news);
+        return watch;
+}
+
+typedef struct NewRings {
+        Watch *watch;
+        GArray *rings;
+} NewRings;
+
+static int add_to_new(int bell, int ring, void *data)
+{
+        NewRings *to = data;
+
+        return rings_add(to->rings, watch_epoll(to->watch), bell, ring);
+}
+
+/* As the broker and the receiver do when a CPU has come online. */
+static void replace(Watch *watch)
+{
+        NewRings to = { .watch = watch, .rings = rings_new() };
+
+        g_assert_cmpint(feed_open(add_to_new, &to), ==, 0);
+        watch_replace(watch, to.rings);
 }
 
 static void test_events(void)
@@ -189,15 +248,10 @@ static void test_overflow(void)
 /* Makes rounds until the bells are set and nothing comes. */
 static void settle(Watch *watch)
 {
-        bool complete;
-        int r;
+        int wait;
 
-        while ((r = watch_dispatch(watch)) != 0) {
-                g_assert_cmpint(r, >, 0);
-                drain(watch, 0, &complete);
-                readable(watch_fd(watch), r);
-        }
-        drain(watch, 0, &complete);
+        while ((wait = follow(watch)) >= 0)
+                watch_wait(watch, wait);
 }
 
 static void test_wakes(void)
@@ -210,14 +264,14 @@ static void test_wakes(void)
         for (int i = 0; i < 20; i++) {
                 settle(watch);
                 fd = load(&id);
-                g_assert_true(readable(watch_fd(watch), 10000));
-                g_assert_cmpint(watch_dispatch(watch), >, 0);
+                g_assert_true(wakes(watch, 10000));
                 g_assert_cmpstr(drain(watch, id, &complete), ==, "L");
+                g_assert_cmpint(follow(watch), >, 0);
                 settle(watch);
                 close(fd);
-                g_assert_true(readable(watch_fd(watch), 10000));
-                g_assert_cmpint(watch_dispatch(watch), >, 0);
+                g_assert_true(wakes(watch, 10000));
                 g_assert_cmpstr(drain(watch, id, &complete), ==, "U");
+                g_assert_cmpint(follow(watch), >, 0);
         }
 }
 
@@ -240,31 +294,31 @@ static void test_burst(void)
                 guint n_wakes = 0;
                 uint64_t rung;
                 uint32_t id;
+                int wait;
 
                 settle(watch);
                 bell = g_array_index(watch->rings, Ring, 0).bell;
                 rung = bell->data_head;
                 close(load(&id));
                 g_assert_cmpuint(bell->data_head, >, rung);
-                g_assert_true(readable(watch_fd(watch), 10000));
-                g_assert_cmpint(watch_dispatch(watch), ==, ROUND_MS);
+                g_assert_true(wakes(watch, 10000));
+                g_assert_cmpint(follow(watch), ==, ROUND_MS);
 
                 rung = bell->data_head;
                 for (int j = 0; j < 500; j++) {
                         close(load(&id));
                         g_hash_table_add(loaded, GUINT_TO_POINTER(id));
-                        n_wakes += readable(watch_fd(watch), 0);
-                        g_assert_cmpint(watch_dispatch(watch), ==, ROUND_MS);
-                        watch_drain(watch, take_out_unloaded, loaded);
+                        n_wakes += wakes(watch, 0);
+                        watch_take(watch, take_out_unloaded, loaded, &wait);
+                        g_assert_cmpint(wait, ==, ROUND_MS);
                 }
                 g_assert_cmpuint(bell->data_head, ==, rung);
                 /* The alarm, and on other CPUs what was being written when they were silenced. */
                 g_assert_cmpuint(n_wakes, <, 50);
                 /* Whoever lists programs may hold one for longer than we do. */
                 for (int j = 0; j < 10000 && g_hash_table_size(loaded) > 0; j++) {
-                        readable(watch_fd(watch), ROUND_MS);
-                        watch_dispatch(watch);
-                        watch_drain(watch, take_out_unloaded, loaded);
+                        watch_wait(watch, ROUND_MS);
+                        watch_take(watch, take_out_unloaded, loaded, &wait);
                 }
                 g_assert_cmpuint(g_hash_table_size(loaded), ==, 0);
                 let_kernel_free();
@@ -306,24 +360,22 @@ static void remember_unloaded(bool loaded, uint32_t id, void *data)
                 g_hash_table_add(data, GUINT_TO_POINTER(id));
 }
 
-/* No event goes unnoticed, whenever it comes: nobody but this thread drains, and it sleeps as long
- * as it is told to. */
+/* No event goes unnoticed, whenever it comes: nobody but this thread takes them up, and it sleeps
+ * as long as it is told to. */
 static void test_nothing_lost(void)
 {
         g_autoptr(Watch) watch = new_watch();
         g_autoptr(GHashTable) unloaded = g_hash_table_new(NULL, NULL);
         Loader loader = { .mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
-        int timeout = 0, n_seen = 0;
+        int wait = 0, n_seen = 0;
         pthread_t thread;
 
         g_assert_cmpint(pthread_create(&thread, NULL, load_and_wait, &loader), ==, 0);
         while (n_seen < N_PAUSES) {
-                bool woken = readable(watch_fd(watch), timeout > 0 ? timeout : 10000);
+                bool woken = wakes(watch, wait >= 0 ? wait : 10000);
 
-                g_assert_true(woken || timeout > 0);
-                timeout = watch_dispatch(watch);
-                g_assert_cmpint(timeout, >=, 0);
-                g_assert_true(watch_drain(watch, remember_unloaded, unloaded));
+                g_assert_true(woken || wait >= 0);
+                g_assert_cmpint(watch_take(watch, remember_unloaded, unloaded, &wait), ==, 1);
                 pthread_mutex_lock(&loader.mutex);
                 if (loader.id != 0 &&
                     g_hash_table_contains(unloaded, GUINT_TO_POINTER(loader.id))) {
@@ -346,80 +398,123 @@ static void put(const char *path, const char *text)
 }
 
 /* The kernel sends the message that is written to a device's uevent file, as if it had happened. */
-static void test_uevents(void)
+static void test_news(void)
 {
-        g_autoptr(Watch) watch = new_watch();
-        uint32_t id;
-        int fd;
+        int news = feed_listen();
 
+        g_assert_cmpint(news, >=, 0);
         put("/sys/devices/virtual/mem/null/uevent", "change");
         put("/sys/devices/virtual/mem/null/uevent", "online");
         put("/sys/devices/system/cpu/cpu0/uevent", "change");
         put("/sys/devices/system/cpu/cpu0/uevent", "offline");
-        g_assert_false(readable(watch->uevents, 0));
-        g_assert_cmpint(watch_dispatch(watch), >=, 0);
-        assert_drain(watch, 0, "", true);
+        g_assert_false(readable(news, 0));
+        feed_heard(news);
 
         for (int i = 0; i < 3; i++)
                 put("/sys/devices/system/cpu/cpu0/uevent", "online");
-        g_assert_true(readable(watch_fd(watch), 10000));
-        g_assert_cmpint(watch_dispatch(watch), >=, 0);
-        g_assert_false(readable(watch->uevents, 0));
-        assert_drain(watch, 0, "", false);
-
-        settle(watch);
-        fd = load(&id);
-        g_assert_true(readable(watch_fd(watch), 10000));
-        assert_drain(watch, id, "L", true);
-        close(fd);
-        assert_drain(watch, id, "U", true);
+        g_assert_true(readable(news, 10000));
+        feed_heard(news);
+        g_assert_false(readable(news, 0));
 
         /* More messages than the socket holds. */
         for (int i = 0; i < 3000; i++)
                 put("/sys/devices/system/cpu/cpu0/uevent", "online");
-        g_assert_cmpint(watch_dispatch(watch), >=, 0);
-        g_assert_false(readable(watch->uevents, 0));
-        assert_drain(watch, 0, "", false);
-        assert_drain(watch, 0, "", true);
+        feed_heard(news);
+        g_assert_false(readable(news, 0));
+        close(news);
+}
+
+/* New rings come from another thread while events are followed. */
+static void test_replace(void)
+{
+        g_autoptr(Watch) watch = new_watch();
+        uint32_t id, before;
+        int fd;
+
+        for (int i = 0; i < 3; i++) {
+                before = 0;
+                settle(watch);
+                fd = i > 0 ? load(&before) : -1;
+                /* Once, and twice before anybody looks. */
+                for (int j = 0; j <= i % 2; j++)
+                        replace(watch);
+                g_assert_true(wakes(watch, 10000));
+                if (fd >= 0)
+                        close(fd);
+                /* What the old rings held is lost, and that is said. */
+                assert_drain(watch, before, before ? "U" : "", false);
+                assert_drain(watch, 0, "", true);
+
+                settle(watch);
+                fd = load(&id);
+                g_assert_true(wakes(watch, 10000));
+                assert_drain(watch, id, "L", true);
+                close(fd);
+                assert_drain(watch, id, "U", true);
+        }
+        /* Nobody takes these. */
+        replace(watch);
+}
+
+static void test_break(void)
+{
+        g_autoptr(Watch) watch = new_watch();
+        int wait = 1;
+
+        settle(watch);
+        g_assert_false(wakes(watch, 0));
+        watch_wake(watch);
+        g_assert_true(wakes(watch, 0));
+        g_assert_false(wakes(watch, 0));
+
+        watch_break(watch, -EPIPE);
+        g_assert_true(wakes(watch, 0));
+        for (int i = 0; i < 2; i++) {
+                g_assert_cmpint(watch_take(watch, ignore, NULL, &wait), ==, -EPIPE);
+                g_assert_cmpint(wait, ==, -1);
+        }
 }
 
 /* Takes the second CPU off and on again. Nothing is asserted while it is off: it must come back. */
 static void test_hotplug(void)
 {
         const char *online = "/sys/devices/system/cpu/cpu1/online";
-        g_autoptr(Watch) watch = new_watch();
-        bool off, still_readable = false, complete_off, went_off;
+        int news;
+        g_autoptr(Watch) watch = new_watch_with_news(&news);
+        bool off, still_wakes = false, complete_off, went_off;
         const char *events_off;
         uint32_t id;
         int fd;
 
         off = can_run_on(1) && (fd = open(online, O_WRONLY | O_CLOEXEC)) >= 0;
         if (!off) {
+                close(news);
                 g_test_skip("needs a second CPU that can be taken offline");
                 return;
         }
         went_off = write(fd, "0", 1) == 1;
         if (went_off) {
-                /* A ring that has hung up neither stays readable nor spoils the others. */
-                for (int i = 0; i < 100 && (still_readable = readable(watch_fd(watch), 0)); i++) {
-                        watch_dispatch(watch);
+                /* A ring that has hung up neither goes on waking nor spoils the others. */
+                for (int i = 0; i < 100 && (still_wakes = wakes(watch, 0)); i++)
                         drain(watch, 0, &complete_off);
-                }
                 close(load(&id));
                 events_off = drain(watch, id, &complete_off);
                 pwrite(fd, "1", 1, 0);
         }
         close(fd);
         if (!went_off) {
+                close(news);
                 g_test_skip("the second CPU cannot be taken offline");
                 return;
         }
-        g_assert_false(still_readable);
+        g_assert_false(still_wakes);
         g_assert_cmpstr(events_off, ==, "LU");
         g_assert_true(complete_off);
 
-        g_assert_true(readable(watch_fd(watch), 10000));
-        g_assert_cmpint(watch_dispatch(watch), >=, 0);
+        g_assert_true(readable(news, 10000));
+        feed_heard(news);
+        close(news);
+        replace(watch);
         assert_drain(watch, 0, "", false);
         run_on(1);
         fd = load(&id);
@@ -435,9 +530,10 @@ static void test_not_permitted(void)
         if (g_test_subprocess()) {
                 g_autoptr(GError) error = NULL;
                 Watch *watch = NULL;
+                int news;
 
                 g_assert_cmpint(setuid(65534), ==, 0);
-                g_assert_cmpint(watch_new(&watch, &error), <, 0);
+                g_assert_cmpint(watch_new(&watch, &news, &error), <, 0);
                 g_assert_null(watch);
                 g_printerr("%s\n", error->message);
                 return;
@@ -447,31 +543,26 @@ static void test_not_permitted(void)
         g_test_trap_assert_stderr("*not permitted*CAP_PERFMON*");
 }
 
-static void *map_plain_memory(void)
+static void *map_plain_memory(size_t size)
 {
-        void *memory = mmap(NULL, watch_mapping_length(), PROT_READ | PROT_WRITE,
+        void *memory = mmap(NULL, with_control(size), PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
         g_assert_true(memory != MAP_FAILED);
         return memory;
 }
 
-/* A watch with @n rings of plain memory. */
+/* A watch with @n rings of plain memory, past its first pass. */
 static Watch *new_fake(guint n)
 {
-        Watch *watch = g_new0(Watch, 1);
+        Watch *watch = new_empty();
 
-        watch->rings = g_array_new(FALSE, FALSE, sizeof(Ring));
-        g_array_set_clear_func(watch->rings, ring_clear);
-        watch->loads = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-        watch->unloads = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-        watch->unloaded = g_hash_table_new(NULL, NULL);
-        watch->epoll = watch->uevents = -1;
+        watch->spoilt = false;
         for (guint i = 0; i < n; i++) {
                 Ring ring = { 0 };
 
-                ring.page = map_plain_memory();
-                ring.bell = map_plain_memory();
+                ring.page = map_plain_memory(RING_SIZE);
+                ring.bell = map_plain_memory(bell_size());
                 ring.records = (const uint8_t *)ring.page + sysconf(_SC_PAGESIZE);
                 g_array_append_val(watch->rings, ring);
         }
@@ -606,7 +697,14 @@ static void test_hostile(void)
 /* As the kernel reckons it. */
 static uint64_t room(const struct perf_event_mmap_page *bell)
 {
-        return (bell->data_tail - bell->data_head - 1) % RING_SIZE;
+        return (bell->data_tail - bell->data_head - 1) % bell_size();
+}
+
+static void assert_silent(const Watch *watch, bool silent)
+{
+        for (guint i = 0; i < watch->rings->len; i++)
+                g_assert_cmpuint(room(g_array_index(watch->rings, Ring, i).bell), ==,
+                                 silent ? NO_ROOM - 1 : bell_size() - 1);
 }
 
 /* When the bells are silent, and when they are set again. */
@@ -617,21 +715,22 @@ static void test_rounds(void)
 
         for (int i = 0; i < 3; i++) {
                 append_event(watch, i % 2, true, 1);
-                /* A request may be the first to read it. */
+                /* A request may be the first to read it. It leaves the bells alone. */
                 if (i == 0)
                         drain(watch, 1, &complete);
+                assert_silent(watch, false);
                 for (guint j = 0; j < 2; j++)
                         g_array_index(watch->rings, Ring, j).bell->data_head += 24;
                 for (guint quiet = 0; quiet <= QUIET_ROUNDS; quiet++) {
-                        g_assert_cmpint(watch_dispatch(watch), ==, ROUND_MS);
-                        drain(watch, 1, &complete);
-                        for (guint j = 0; j < 2; j++)
-                                g_assert_cmpuint(
-                                        room(g_array_index(watch->rings, Ring, j).bell), ==,
-                                        quiet < QUIET_ROUNDS ? NO_ROOM - 1 : RING_SIZE - 1);
+                        g_assert_cmpint(follow(watch), ==, ROUND_MS);
+                        assert_silent(watch, quiet < QUIET_ROUNDS);
+                        /* Nor do requests make the rounds shorter. */
+                        for (int j = 0; j < 10; j++)
+                                drain(watch, 1, &complete);
+                        assert_silent(watch, quiet < QUIET_ROUNDS);
                 }
-                g_assert_cmpint(watch_dispatch(watch), ==, 0);
-                g_assert_cmpint(watch_dispatch(watch), ==, 0);
+                g_assert_cmpint(follow(watch), ==, -1);
+                g_assert_cmpint(follow(watch), ==, -1);
         }
 }
 
@@ -644,7 +743,9 @@ int main(int argc, char **argv)
         g_test_add_func("/watch/wakes", test_wakes);
         g_test_add_func("/watch/burst", test_burst);
         g_test_add_func("/watch/nothing-lost", test_nothing_lost);
-        g_test_add_func("/watch/uevents", test_uevents);
+        g_test_add_func("/watch/news", test_news);
+        g_test_add_func("/watch/replace", test_replace);
+        g_test_add_func("/watch/break", test_break);
         g_test_add_func("/watch/hotplug", test_hotplug);
         g_test_add_func("/watch/not-permitted", test_not_permitted);
         g_test_add_func("/watch/wrap", test_wrap);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Landlock. Its header is younger than the systems that this is built on: what is here is from
+ * Linux's include/uapi/linux/landlock.h and Documentation/userspace-api/landlock.rst. */
+
+#include "landlock.h"
+
+#include <errno.h>
+#include <linux/types.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SYS_landlock_create_ruleset
+#define SYS_landlock_create_ruleset 444
+#define SYS_landlock_add_rule 445
+#define SYS_landlock_restrict_self 446
+#endif
+
+enum {
+        CREATE_RULESET_VERSION = 1, /* LANDLOCK_CREATE_RULESET_VERSION */
+        RULE_PATH_BENEATH = 1,      /* LANDLOCK_RULE_PATH_BENEATH */
+        ACCESS_FS_READ_FILE = 1 << 2,
+        ACCESS_FS_READ_DIR = 1 << 3,
+};
+
+/* struct landlock_ruleset_attr */
+typedef struct Ruleset {
+        __u64 fs;     /* rights that are denied where no rule gives them */
+        __u64 net;    /* ABI 4 */
+        __u64 scoped; /* ABI 6 */
+} Ruleset;
+
+/* struct landlock_path_beneath_attr */
+typedef struct PathBeneath {
+        __u64 access;
+        __s32 fd;
+} __attribute__((packed)) PathBeneath;
+
+/* Everything that each ABI can deny. The kernel refuses a ruleset with rights that it does not
+ * know.
+ */
+static Ruleset ruleset_of_abi(long abi)
+{
+        Ruleset ruleset = { .fs = (1 << 13) - 1 }; /* from EXECUTE to MAKE_SYM */
+
+        if (abi >= 2)
+                ruleset.fs |= 1 << 13; /* REFER */
+        if (abi >= 3)
+                ruleset.fs |= 1 << 14; /* TRUNCATE */
+        if (abi >= 4)
+                ruleset.net = 3; /* BIND_TCP, CONNECT_TCP */
+        if (abi >= 5)
+                ruleset.fs |= 1 << 15; /* IOCTL_DEV */
+        if (abi >= 6)
+                ruleset.scoped = 3; /* ABSTRACT_UNIX_SOCKET, SIGNAL */
+        return ruleset;
+}
+
+int landlock_enter(int readable, bool list)
+{
+        long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
+        PathBeneath rule = {
+                .access = ACCESS_FS_READ_FILE | (list ? ACCESS_FS_READ_DIR : 0),
+                .fd = readable,
+        };
+        Ruleset ruleset = ruleset_of_abi(abi);
+        size_t size = abi >= 6   ? sizeof(Ruleset)
+                      : abi >= 4 ? offsetof(Ruleset, scoped)
+                                 : offsetof(Ruleset, net);
+        int fd, r = 0;
+
+        /* The kernel lacks it, it is switched off, or the container that we are in does not let it
+         * through: then seccomp has to do alone. */
+        if (abi < 1)
+                return 0;
+        fd = syscall(SYS_landlock_create_ruleset, &ruleset, size, 0);
+        if (fd < 0)
+                return -errno;
+        if ((readable >= 0 &&
+             syscall(SYS_landlock_add_rule, fd, RULE_PATH_BENEATH, &rule, 0) < 0) ||
+            syscall(SYS_landlock_restrict_self, fd, 0) < 0)
+                r = -errno;
+        close(fd);
+        return r;
+}
