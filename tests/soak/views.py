@@ -7,7 +7,9 @@ import os
 import re
 
 from daemon import run
-from roles import read
+from roles import GONE, read
+
+LARGE = 16 << 10  # bytes of a map's values
 
 
 def of_tree(tree):
@@ -31,6 +33,23 @@ def kind_and_name(directory):
     except FileNotFoundError:
         read(directory / "info/id")
         return kind, ""
+
+
+def large_maps_of_others(tree):
+    """The ids of maps whose values the daemon may keep, that are large, and that the soak has not
+    loaded."""
+    found = set()
+    for number in os.listdir(tree / "maps"):
+        directory = tree / "maps" / number
+        try:
+            is_large = int(read(directory / "info/bytes_value")) > LARGE
+            if is_large and (directory / "vars").exists() and \
+                    read(directory / "info/name") != b"soak.rodata\n":
+                found.add(number)
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+    return found
 
 
 def of_bpftool():
