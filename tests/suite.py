@@ -40,8 +40,8 @@ SANITIZERS = {
     "TSAN_OPTIONS": "halt_on_error=0:exitcode=66",
 }
 # The files of the integration tests that are not beside all others, by kind. Tests that load what nobody
-# can read to its end are apart from those that read all of the tree, and so are storms. Where the crowd
-# is, there is more to read.
+# can read to its end are apart from those that read all of the tree, and so are storms. The daemons in
+# which the soak has to see faults keep others' programs loaded. Where the crowd is, there is more to read.
 FILES = {
     "storm": ["test_soak.py"],
     "hostile": ["test_hostile.py", "test_bounds.py"],
@@ -50,6 +50,7 @@ FILES = {
 }
 APART = {
     "storm": ("hostile", "all", "crowd", "tests"),
+    "faults": ("storm", "hostile", "all", "crowd", "tests"),
     "hostile": ("all", "crowd"),
     "all": ("crowd",),
     "crowd": ("tests",),
@@ -211,7 +212,7 @@ class Suite:
         parts = [Part(f"{name}: build", self.builder(name)) for name in names]
         # Those of the suite kernel look at what the whole machine does.
         parts += [Part(f"{name}: unit tests", self.units(name), needs=f"{name}: build", kind="units",
-                       apart=("units", "storm", "hostile", "all", "crowd", "tests"))
+                       apart=("units", *APART, "tests"))
                   for name in tested]
         if not self.own_kernel:
             parts.append(Part("virtual machine: tests that ask a kernel", self.virtual_machine))
@@ -222,14 +223,15 @@ class Suite:
         if not quick:
             parts += [Part(f"fuzz: {name}, {self.fuzz} s", self.fuzzer(name), needs="fuzz: build")
                       for name in FUZZ_TARGETS]
-        return parts
+        # Nothing else that asks the kernel may run beside the faults: they are for the time of the builds.
+        return sorted(parts, key=lambda part: part.kind != "faults" and part.name != "plain: build")
 
     def integration_parts(self, tested):
         other = NOT_OF_A_BUILD
         # (build, what, kind, and what of its files)
         wanted = [
             ("plain", "soak", "storm", [STORMS]),
-            ("plain", "does the soak see faults", "storm", [*FILES["storm"], f"--deselect={STORMS}"]),
+            ("plain", "does the soak see faults", "faults", [*FILES["storm"], f"--deselect={STORMS}"]),
             ("sanitized", "soak", "storm", [STORMS]),
             ("threads", "soak", "storm", [STORMS]),
             ("plain", "hostile programs", "hostile", FILES["hostile"]),
