@@ -69,13 +69,17 @@ def of_bpftool():
 
 def difference(tree):
     """In words; None if they are equal. Others load and unload meanwhile: what is there before and
-    after has to be there between, and nothing that is there neither before nor after."""
+    after has to be there between, and nothing that is there neither before nor after, but what has
+    come and gone since: ids are given in order."""
     before = of_bpftool()
     between = of_tree(tree)
     after = of_bpftool()
     stay = before.keys() & after.keys()
     missing = stay - between.keys()
-    more = between.keys() - before.keys() - after.keys()
+    newest = {kind: max((int(number) for one, number in before if one == kind), default=0)
+              for kind in ("prog", "map")}
+    more = {(kind, number) for kind, number in between.keys() - before.keys() - after.keys()
+            if int(number) <= newest[kind]}
     odd = [f"{key}: {between[key]} instead of {before[key]}" for key in stay - missing
            if between[key] not in (before[key], after[key])]
     if missing or more or odd:
