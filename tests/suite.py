@@ -115,7 +115,9 @@ class Runner:
 
     def end(self):
         """No part is begun any more, and those that run are told to end, as a terminal would do it."""
-        self.is_ended = True
+        with self.changed:
+            self.is_ended = True
+            self.changed.notify_all()
         for process in list(self.processes):
             process.send_signal(signal.SIGINT)
         until = time.monotonic() + PATIENCE
