@@ -199,7 +199,7 @@ static int prepare(Process *process)
         if (!work_to_do->keeps_output)
                 let_go_of_output();
         sandbox_close_all_but(fds, G_N_ELEMENTS(fds));
-        r = process->device >= 0 ? find_mounted(process, &process->mounted) : 0;
+        r = work_to_do->mountpoint ? find_mounted(process, &process->mounted) : 0;
         if (r < 0)
                 return r;
         return sandbox_enter(work_to_do->news >= 0 ? SANDBOX_EVENTS_BROKER : SANDBOX_BROKER, NULL);

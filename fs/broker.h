@@ -18,9 +18,8 @@
 typedef struct Broker Broker;
 
 typedef struct BrokerWork {
-        const char *mountpoint; /* absolute */
-        int device;             /* of /dev/fuse: it tells whether it is still mounted; -1: somebody
-                                   else unmounts */
+        const char *mountpoint; /* absolute; NULL: somebody else unmounts */
+        int device;             /* of /dev/fuse: it tells whether it is still mounted; else -1 */
         int news;               /* feed_listen()'s, or -1: no rings are to be opened */
         bool keeps_output;      /* it may write to standard error; else it lets go of 0, 1 and 2 */
         char **arguments;       /* main()'s argv: what ps(1) shows; NULL: they stay */

@@ -199,7 +199,7 @@ static int prepare(const Arguments *arguments, Tree *tree, Watch *watch, int new
                    Helpers *helpers, GError **error)
 {
         BrokerWork work = {
-                .mountpoint = arguments->mountpoint,
+                .mountpoint = arguments->namespace ? NULL : arguments->mountpoint,
                 .device = arguments->namespace ? -1 : ops_fd(ops),
                 .news = news,
                 .keeps_output = arguments->foreground,

@@ -2,6 +2,7 @@
 """What tests/run runs, as parts. As many run side by side as there are CPUs; what a part says is shown
 when it has ended, all of it at once."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -38,8 +39,25 @@ SANITIZERS = {
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     "TSAN_OPTIONS": "halt_on_error=0:exitcode=66",
 }
-# What says nothing of another build: figures and bounds of memory, for it is many times larger; and
-# what is about the header, its compilers, the project's files and its other builds.
+# The files of the integration tests that are not beside all others, by kind. Tests that load what nobody
+# can read to its end are apart from those that read all of the tree, and so are storms. The daemons in
+# which the soak has to see faults keep others' programs loaded. Where the crowd is, there is more to read.
+FILES = {
+    "storm": ["test_soak.py"],
+    "hostile": ["test_hostile.py", "test_bounds.py"],
+    "all": ["test_tree.py", "test_recipes.py"],
+    "crowd": ["test_crowd.py"],
+}
+APART = {
+    "storm": ("hostile", "all", "crowd", "tests"),
+    "faults": ("storm", "hostile", "all", "crowd", "tests"),
+    "hostile": ("all", "crowd"),
+    "all": ("crowd",),
+    "crowd": ("tests",),
+}
+STORMS = "test_soak.py::test_the_tree_survives_storms"
+# What says nothing of another build than the plain one: figures and bounds of memory, for it is many times
+# larger; and what is about the header, its compilers, the project's files and its other builds.
 NOT_OF_A_BUILD = [*(f"--ignore=test_{name}.py" for name in ("bench", "bounds", "examples", "header")),
                   "-m", "not files", *(f"--deselect=test_recipes.py::test_{name}"
                                        for name in ("quickstart", "installing_by_hand"))]
@@ -52,14 +70,15 @@ PATIENCE = 60
 @dataclasses.dataclass
 class Part:
     """run(part) writes to part.log, and adds to part.counts: passed, failed, skipped. It is begun when
-    those in after have ended, whatever came of them, and nothing else of its kind runs; not at all if
-    the one that it needs has failed. A kind of None is of no kind."""
+    those in after have ended, whatever came of them, and nothing runs of a kind from which it, or which
+    from it, has to be apart; not at all if the one that it needs has failed."""
 
     name: str
     run: object
     after: tuple = ()
     needs: str = None
-    kind: str = None
+    kind: str = "any"
+    apart: tuple = ()
     counts: list = dataclasses.field(default_factory=lambda: [0, 0, 0])
     log: object = None
     state: str = "waits"
@@ -96,24 +115,27 @@ class Runner:
 
     def end(self):
         """No part is begun any more, and those that run are told to end, as a terminal would do it."""
-        self.is_ended = True
+        with self.changed:
+            self.is_ended = True
+            self.changed.notify_all()
         for process in list(self.processes):
             process.send_signal(signal.SIGINT)
         until = time.monotonic() + PATIENCE
         for process in list(self.processes):
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(0, until - time.monotonic()))
-            except subprocess.TimeoutExpired:
+            # It, or what it has started.
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 
     def find(self):
         """The first part that may begin; None as long as there is none; False if none is left."""
         state = {part.name: part.state for part in self.parts}
-        busy = {part.kind for part in self.parts if part.state == "runs"} - {None}
+        running = [part for part in self.parts if part.state == "runs"]
         waiting = [part for part in self.parts if part.state == "waits"]
         for part in waiting:
-            if part.kind not in busy and not any(state.get(name) in ("waits", "runs")
-                                                 for name in (*part.after, part.needs)):
+            if not any(state.get(name) in ("waits", "runs") for name in (*part.after, part.needs)) and \
+                    not any(one.kind in part.apart or part.kind in one.apart for one in running):
                 return part
         return None if waiting else False
 
@@ -190,9 +212,9 @@ class Suite:
         names = ["plain"] if quick else list(BUILDS)
         tested = [name for name in names if name != "fuzz"]
         parts = [Part(f"{name}: build", self.builder(name)) for name in names]
-        # Those of the suite kernel look at what the whole machine does: they come before the storms, and
-        # one after the other.
-        parts += [Part(f"{name}: unit tests", self.units(name), needs=f"{name}: build", kind="units")
+        # Those of the suite kernel look at what the whole machine does.
+        parts += [Part(f"{name}: unit tests", self.units(name), needs=f"{name}: build", kind="units",
+                       apart=("units", *APART, "tests"))
                   for name in tested]
         if not self.own_kernel:
             parts.append(Part("virtual machine: tests that ask a kernel", self.virtual_machine))
@@ -203,30 +225,31 @@ class Suite:
         if not quick:
             parts += [Part(f"fuzz: {name}, {self.fuzz} s", self.fuzzer(name), needs="fuzz: build")
                       for name in FUZZ_TARGETS]
-        return parts
+        # Nothing else that asks the kernel may run beside the faults: they are for the time of the builds.
+        return sorted(parts, key=lambda part: part.kind != "faults" and part.name != "plain: build")
 
     def integration_parts(self, tested):
-        units = tuple(f"{name}: unit tests" for name in tested)
-        storms = ["test_soak.py::test_the_tree_survives_storms"]
-        # (build, what, which tests, for how long the soak takes, kind). One soak is enough for a kernel.
+        other = NOT_OF_A_BUILD
+        # (build, what, kind, and what of its files)
         wanted = [
-            ("plain", "soak", ["test_soak.py"], self.soak, "soak"),
-            ("plain", "integration tests", [], self.soak, None),
-            ("sanitized", "integration tests", NOT_OF_A_BUILD, self.other_soak, None),
-            # That the soak sees what is wrong was for the plain build.
-            ("sanitized", "soak", storms, self.other_soak, "soak"),
-            ("threads", "soak", storms, self.other_soak, "soak"),
+            ("plain", "soak", "storm", [STORMS]),
+            ("plain", "does the soak see faults", "faults", [*FILES["storm"], f"--deselect={STORMS}"]),
+            ("sanitized", "soak", "storm", [STORMS]),
+            ("threads", "soak", "storm", [STORMS]),
+            ("plain", "hostile programs", "hostile", FILES["hostile"]),
+            ("sanitized", "hostile programs", "hostile", ["test_hostile.py", *other]),
+            ("plain", "integration tests", "tests", []),
+            ("sanitized", "integration tests", "tests", other),
+            ("plain", "tree and recipes", "all", FILES["all"]),
+            ("sanitized", "tree and recipes", "all", [*FILES["all"], *other]),
             # Without events there is one thread.
-            ("threads", "tree", ["test_tree.py", "-k", "not noevents"], self.other_soak, None),
+            ("threads", "tree", "all", ["test_tree.py", "-k", "not noevents"]),
+            ("plain", "in a crowd", "crowd", FILES["crowd"]),
         ]
-        parts = [Part(f"{build}: {what}", self.integration(build, what, words, seconds), after=units,
-                      needs=f"{build}: build", kind=kind)
-                 for build, what, words, seconds, kind in wanted if build in tested]
-        # Last: who reads all of the tree has more to read as long as the crowd is there.
-        crowd = self.integration("plain", "crowd", ["test_crowd.py"], self.soak)
-        parts.append(Part("plain: integration tests in a crowd", crowd, needs="plain: build",
-                          after=tuple(part.name for part in parts)))
-        return parts
+        seconds = dict.fromkeys(tested, self.other_soak) | {"plain": self.soak}
+        return [Part(f"{build}: {what}", self.integration(build, what, words, seconds[build]),
+                     needs=f"{build}: build", kind=kind, apart=APART.get(kind, ()))
+                for build, what, kind, words in wanted if build in tested]
 
     def builder(self, name):
         compiler, options = BUILDS[name]
@@ -257,7 +280,7 @@ class Suite:
         place = TESTS / "integration"
         chosen = [re.sub("^(--ignore=|)(?=test_)", rf"\1{place}/", word) for word in words]
         if not words or words[0].startswith("-"):
-            chosen += [place, f"--ignore={place}/test_soak.py", f"--ignore={place}/test_crowd.py"]
+            chosen += [place, *(f"--ignore={place}/{file}" for files in FILES.values() for file in files)]
 
         def run(part):
             scratch = self.work / f"{build}-{what}".replace(" ", "-")

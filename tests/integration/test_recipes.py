@@ -390,7 +390,7 @@ class Machine:
     its own, and a layer over /usr that is gone with it."""
 
     setup = """set -e
-        [ "$(findmnt -n -o FSTYPE -M /usr)" != overlay ] || umount -l /usr
+        [ "$(findmnt -n -o FSTYPE -M /usr | tail -n 1)" != overlay ] || umount -l /usr
         "$0" "$1"
         echo ready
         exec sleep infinity"""

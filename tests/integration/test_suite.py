@@ -61,19 +61,24 @@ def test_parts_run_side_by_side_and_are_not_mixed_up(tmp_path):
     for name in "abcd":
         parts.add(name)
     assert parts.runner.run() == [8, 0, 4]
-    assert {"a", "b"} in parts.beside
+    assert any({"a", "b"} <= names for names in parts.beside)
     assert max(len(names) for names in parts.beside) == 2
     assert parts.blocks() == {name: [name] * 5 for name in "abcd"}
 
 
-def test_parts_wait_for_others_and_for_those_of_their_kind(tmp_path):
+def test_parts_wait_for_others_and_are_apart_from_kinds(tmp_path):
     parts = Parts(tmp_path, jobs=4)
     parts.add("last", after=("first", "bad"))
-    parts.add("first", kind="storm")
+    parts.add("first", kind="storm", apart=("storm", "tests"))
     parts.add("bad", status=1)
-    parts.add("second", kind="storm")
-    assert parts.runner.run() == [6, 1, 3]
+    parts.add("second", kind="storm", apart=("storm", "tests"))
+    parts.add("third", kind="tests")
+    parts.add("fourth", kind="tests")
+    assert parts.runner.run() == [10, 1, 5]
     assert not any({"first", "second"} <= names for names in parts.beside)
+    assert not any({"first", "second"} & names and {"third", "fourth"} & names
+                   for names in parts.beside)
+    assert any({"third", "fourth"} <= names for names in parts.beside)
     assert parts.began("last") > max(parts.began("first"), parts.began("bad"))
 
 
@@ -97,17 +102,19 @@ def test_a_part_that_breaks_has_failed(tmp_path):
 def test_told_to_end_it_leaves_nothing_running(tmp_path):
     parts = Parts(tmp_path)
     parts.runner.parts.append(suite.Part("long", lambda part: parts.runner.call(
-        part, "sh", "-c", f"echo > {tmp_path}/begun; exec sleep 600")))
+        part, "sh", "-c", f"sleep 600 & echo $! > {tmp_path}/child; echo > {tmp_path}/begun; wait")))
     parts.add("later", after=("long",))
-    thread = threading.Thread(target=parts.runner.run)
+    thread = threading.Thread(target=parts.runner.run, daemon=True)
     thread.start()
-    eventually((tmp_path / "begun").exists)
+    eventually(lambda: (tmp_path / "begun").exists() and parts.runner.processes)
     (process,) = parts.runner.processes
     start = time.monotonic()
     parts.runner.end()
     thread.join(timeout=20)
     assert not thread.is_alive() and process.poll() is not None
     assert time.monotonic() - start < suite.PATIENCE
+    # Nor what it has started, which no SIGINT reaches.
+    eventually(lambda: not pathlib.Path("/proc", (tmp_path / "child").read_text().strip()).exists())
     assert parts.beside == []
 
 

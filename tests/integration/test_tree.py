@@ -273,8 +273,8 @@ def test_owner_is_who_loaded_it(tree, fds):
     assert (directory / "info" / "uid").read_text() == f"{uid}\n"
     for path in [directory, *walk(directory)]:
         assert (path.lstat().st_uid, path.lstat().st_gid) == (uid, 0), path
-    found = ok("find", tree, "-maxdepth", "1", "-uid", uid).split()
-    assert found == [str(directory)]
+    found = on_all(tree, "find", ".", "-maxdepth", "1", "-uid", uid).split()
+    assert found == [f"./{directory.name}"]
 
 
 def test_modes(tree, program):
@@ -364,9 +364,9 @@ def test_ls(tree, program):
 
 
 def test_find_by_time(tree, program):
-    top = f"{tree}/{program.id}"
-    assert top in ok("find", tree, "-maxdepth", "1", "-mmin", "-10").split()
-    assert top not in ok("find", tree, "-maxdepth", "1", "-mmin", "+10").split()
+    top = f"./{program.id}"
+    assert top in on_all(tree, "find", ".", "-maxdepth", "1", "-mmin", "-10").split()
+    assert top not in on_all(tree, "find", ".", "-maxdepth", "1", "-mmin", "+10").split()
     found = on_all(tree, "find", ".", "-type", "f", "-newermt", "1 hour ago").split()
     assert f"./{program.id}/oncall" in found
     assert f"./{program.id}/oncall" not in \

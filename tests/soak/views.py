@@ -7,7 +7,9 @@ import os
 import re
 
 from daemon import run
-from roles import read
+from roles import GONE, read
+
+LARGE = 16 << 10  # bytes of a map's values
 
 
 def of_tree(tree):
@@ -33,6 +35,23 @@ def kind_and_name(directory):
         return kind, ""
 
 
+def large_maps_of_others(tree):
+    """The ids of maps whose values the daemon may keep, that are large, and that the soak has not
+    loaded."""
+    found = set()
+    for number in os.listdir(tree / "maps"):
+        directory = tree / "maps" / number
+        try:
+            is_large = int(read(directory / "info/bytes_value")) > LARGE
+            if is_large and (directory / "vars").exists() and \
+                    read(directory / "info/name") != b"soak.rodata\n":
+                found.add(number)
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+    return found
+
+
 def of_bpftool():
     """From its text, since its JSON is broken where metadata has floats."""
     found = {}
@@ -50,13 +69,17 @@ def of_bpftool():
 
 def difference(tree):
     """In words; None if they are equal. Others load and unload meanwhile: what is there before and
-    after has to be there between, and nothing that is there neither before nor after."""
+    after has to be there between, and nothing that is there neither before nor after, but what has
+    come and gone since: ids are given in order."""
     before = of_bpftool()
     between = of_tree(tree)
     after = of_bpftool()
     stay = before.keys() & after.keys()
     missing = stay - between.keys()
-    more = between.keys() - before.keys() - after.keys()
+    newest = {kind: max((int(number) for one, number in before if one == kind), default=0)
+              for kind in ("prog", "map")}
+    more = {(kind, number) for kind, number in between.keys() - before.keys() - after.keys()
+            if int(number) <= newest[kind]}
     odd = [f"{key}: {between[key]} instead of {before[key]}" for key in stay - missing
            if between[key] not in (before[key], after[key])]
     if missing or more or odd:

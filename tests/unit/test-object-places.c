@@ -403,8 +403,9 @@ static void test_code_sections_of_one_name(void)
 
         rename_section(&image, "tc", "xdp");
         source = source_of(&image);
-        assert_matches(prog_info(source, "places"), "*\nsources: */object-places.bpf.c\nfunctions: *\nbtf: *");
-        assert_matches(prog_info(source, "other"), "*\nsources: */other.c\nbtf: *");
+        assert_matches(prog_info(source, "places"),
+                       "*\nsources: */object-places.bpf.c\nfunctions: *\nbtf: *");
+        assert_matches(prog_info(source, "other"), "*\nsources: */other.c\nfunctions: *\nbtf: *");
 }
 
 /* Symbols that a tool has made local, as objcopy --keep-global-symbol does. */
