@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What tests/run runs, as parts. As many run side by side as there are CPUs; what a part says is shown
-when it has ended, all of it at once."""
+"""What tests/run runs, as parts. One more than there are CPUs run side by side, for most wait now and then;
+what a part says is shown when it has ended, all of it at once."""
 
 import contextlib
 import dataclasses
@@ -206,7 +206,7 @@ class Suite:
         self.work, self.arguments = work, arguments
         self.soak, self.other_soak, self.fuzz = LONG if long else USUAL
         self.own_kernel = subprocess.run([TESTS / "loads-programs"], check=False).returncode == 0
-        self.runner = Runner(self.parts(quick), work, os.cpu_count(), sys.stdout.buffer)
+        self.runner = Runner(self.parts(quick), work, os.cpu_count() + 1, sys.stdout.buffer)
 
     def parts(self, quick):
         names = ["plain"] if quick else list(BUILDS)

@@ -12,6 +12,9 @@ import bpf
 # The newest kernels say EIO if a page of a file could not be read, whatever the daemon says.
 SAID = re.compile(r"No such file or directory|File removed before we read it|Input/output error"
                   r"|File shrank by \d+ bytes?; padding with zeros|(?:file|directory) has vanished: ")
+# What cp says where another file has taken the place of the one that it has seen, for something has changed;
+# or where the kernel has forgotten it meanwhile, and it has another number now.
+CHANGED = re.compile(r"cp: skipping file '.*', as it was replaced while being copied")
 # Of which file: a path in the tree, in which the tool was started.
 PATH = re.compile(r"(?:\./|['\"]|^\w+: )((?:[0-9]|maps)[^:'\"]*)")
 # What tar and rsync say last, after their reasons.
@@ -56,7 +59,7 @@ def is_explained(line):
 
 
 def unexplained(said, tree="."):
-    """The lines of a tool's stderr that no unload explains. The tool was started in the tree, or was
-    given its path."""
+    """The lines of a tool's stderr that no unload or change explains. The tool was started in the tree,
+    or was given its path."""
     return [line for line in said.replace(f"{tree}/", "./").splitlines()
-            if not SUMMARY.fullmatch(line) and not is_explained(line)]
+            if not SUMMARY.fullmatch(line) and not CHANGED.fullmatch(line) and not is_explained(line)]

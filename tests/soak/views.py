@@ -79,7 +79,7 @@ def difference(tree):
     newest = {kind: max((int(number) for one, number in before if one == kind), default=0)
               for kind in ("prog", "map")}
     more = {(kind, number) for kind, number in between.keys() - before.keys() - after.keys()
-            if int(number) <= newest[kind]}
+            if not number.isdigit() or int(number) <= newest[kind]}
     odd = [f"{key}: {between[key]} instead of {before[key]}" for key in stay - missing
            if between[key] not in (before[key], after[key])]
     if missing or more or odd:
