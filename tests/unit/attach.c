@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -121,6 +122,12 @@ void attach_enter_netns(void)
         g_assert_true(attach_run("ip link add veth-a type veth peer name veth-b && "
                                  "ip link set veth-a up && ip link set veth-b up",
                                  NULL));
+}
+
+void attach_enter_mount_namespace(void)
+{
+        g_assert_cmpint(unshare(CLONE_NEWNS), ==, 0);
+        g_assert_cmpint(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), ==, 0);
 }
 
 char *attach_make_cgroup(const char *mount, const char *name)

@@ -66,6 +66,9 @@ int attach_map(uint32_t type);
 /* Puts the process into a network namespace of its own with the veth devices veth-a and veth-b. */
 void attach_enter_netns(void);
 
+/* Puts the process into a mount namespace of its own: what it mounts ends with it. */
+void attach_enter_mount_namespace(void);
+
 /* Runs @command by the shell: true if it has succeeded. Its output is in *@out, to be freed, unless
  * that is NULL. */
 gboolean attach_run(const char *command, char **out);

@@ -268,52 +268,42 @@ static void test_device_gone(void)
         close_all(link, prog);
 }
 
-static char *pin(int prog)
+/* At /mnt/prog, until unpin(). */
+static void pin(int prog)
 {
-        char *dir = g_dir_make_tmp("bpfmetafs-attach.XXXXXX", NULL);
-        g_autofree char *path = g_build_filename(dir, "prog", NULL);
-
-        g_assert_cmpint(mount("none", dir, "bpf", 0, NULL), ==, 0);
-        g_assert_cmpint(bpf_obj_pin(prog, path), ==, 0);
-        return dir;
+        g_assert_cmpint(mount("none", "/mnt", "bpf", 0, NULL), ==, 0);
+        g_assert_cmpint(bpf_obj_pin(prog, "/mnt/prog"), ==, 0);
 }
 
-static void unpin(char *dir)
+static void unpin(void)
 {
-        g_assert_cmpint(umount(dir), ==, 0);
-        g_assert_cmpint(rmdir(dir), ==, 0);
-        g_free(dir);
+        g_assert_cmpint(umount("/mnt"), ==, 0);
 }
 
 /* What iproute2 attaches. */
 static void test_by_tools(void)
 {
         int prog = attach_load(BPF_PROG_TYPE_XDP, 0, 2, 0);
-        char *dir = pin(prog);
-        g_autofree char *command = g_strdup_printf("ip link set dev veth-b xdpgeneric pinned "
-                                                   "%s/prog",
-                                                   dir);
 
-        g_assert_true(attach_run(command, NULL));
+        pin(prog);
+        g_assert_true(attach_run("ip link set dev veth-b xdpgeneric pinned /mnt/prog", NULL));
         pass_time();
         assert_lines(prog, "%s", "xdp veth-b netlink\n");
         g_assert_true(attach_run("ip link set dev veth-b xdpgeneric off", NULL));
-        unpin(dir);
+        unpin();
         close(prog);
 }
 
 static void test_classic_tc(void)
 {
         int prog = attach_load(BPF_PROG_TYPE_SCHED_CLS, 0, 0, 0);
-        char *dir = pin(prog);
-        g_autofree char *command =
-                g_strdup_printf("tc qdisc add dev veth-a clsact && "
-                                "tc filter add dev veth-a ingress bpf da pinned %s/prog && "
-                                "tc filter add dev veth-a egress prio 1 bpf da pinned %s/prog && "
-                                "tc filter add dev veth-a egress prio 2 bpf da pinned %s/prog",
-                                dir, dir, dir);
 
-        if (!attach_run(command, NULL)) {
+        pin(prog);
+        if (!attach_run("tc qdisc add dev veth-a clsact && "
+                        "tc filter add dev veth-a ingress bpf da pinned /mnt/prog && "
+                        "tc filter add dev veth-a egress prio 1 bpf da pinned /mnt/prog && "
+                        "tc filter add dev veth-a egress prio 2 bpf da pinned /mnt/prog",
+                        NULL)) {
                 g_test_skip("tc");
         } else {
                 pass_time();
@@ -322,13 +312,11 @@ static void test_classic_tc(void)
                 pass_time();
                 assert_lines(prog, "%s", "");
         }
-        g_free(command);
-        command = g_strdup_printf("tc qdisc add dev veth-a handle 7: root htb && "
-                                  "tc filter add dev veth-a parent 7: bpf da pinned %s/prog && "
-                                  "tc qdisc add dev veth-b ingress && "
-                                  "tc filter add dev veth-b parent ffff: bpf da pinned %s/prog",
-                                  dir, dir);
-        if (!attach_run(command, NULL)) {
+        if (!attach_run("tc qdisc add dev veth-a handle 7: root htb && "
+                        "tc filter add dev veth-a parent 7: bpf da pinned /mnt/prog && "
+                        "tc qdisc add dev veth-b ingress && "
+                        "tc filter add dev veth-b parent ffff: bpf da pinned /mnt/prog",
+                        NULL)) {
                 g_test_skip("tc");
         } else {
                 pass_time();
@@ -336,7 +324,7 @@ static void test_classic_tc(void)
                              "tc_egress veth-a qdisc 7: netlink\ntc_ingress veth-b netlink\n");
         }
         attach_run("tc qdisc delete dev veth-a root; tc qdisc delete dev veth-b ingress", NULL);
-        unpin(dir);
+        unpin();
         close(prog);
 }
 
@@ -682,7 +670,6 @@ static void test_as_bpftool(void)
 {
         g_autofree char *net = NULL, *cgroups = NULL, *command = NULL;
         int xdp, cls, skb, other, link, cgroup_link;
-        char *dir;
 
         if (!is_there(world.cgroup, "no cgroup2"))
                 return;
@@ -690,12 +677,11 @@ static void test_as_bpftool(void)
         cls = attach_load(BPF_PROG_TYPE_SCHED_CLS, 0, 0, 0);
         skb = load_cgroup_skb();
         other = load_cgroup_skb();
-        dir = pin(cls);
+        pin(cls);
         link = attach_link(xdp, if_nametoindex("veth-a"), BPF_XDP, NULL);
-        command = g_strdup_printf("tc qdisc add dev veth-a clsact && "
-                                  "tc filter add dev veth-a ingress bpf da pinned %s/prog",
-                                  dir);
-        g_assert_true(attach_run(command, NULL));
+        g_assert_true(attach_run("tc qdisc add dev veth-a clsact && "
+                                 "tc filter add dev veth-a ingress bpf da pinned /mnt/prog",
+                                 NULL));
         cgroup_link = attach_link(skb, world.cgroup, BPF_CGROUP_INET_INGRESS, NULL);
         g_assert_cmpint(
                 bpf_prog_attach(other, world.cgroup, BPF_CGROUP_INET_INGRESS, BPF_F_ALLOW_MULTI),
@@ -704,7 +690,6 @@ static void test_as_bpftool(void)
         pass_time();
         g_assert_true(attach_run("bpftool -j net show", &net));
         g_assert_cmpuint(check_ids(net, "veth-a"), ==, 2);
-        g_free(command);
         command = g_strdup_printf("bpftool -j cgroup show %s", world.path);
         g_assert_true(attach_run(command, &cgroups));
         g_assert_cmpuint(check_ids(cgroups, world.name), ==, 2);
@@ -713,7 +698,7 @@ static void test_as_bpftool(void)
         bpf_prog_detach2(other, world.cgroup, BPF_CGROUP_INET_INGRESS);
         close(link);
         close(cgroup_link);
-        unpin(dir);
+        unpin();
         close(xdp);
         close(cls);
         close(skb);
@@ -744,8 +729,6 @@ static void test_no_cgroup2(void)
         if (g_test_subprocess()) {
                 g_autofree char *lines = NULL;
 
-                g_assert_cmpint(unshare(CLONE_NEWNS), ==, 0);
-                g_assert_cmpint(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), ==, 0);
                 while (attachments_cgroup_mount(world.attachments)) {
                         g_assert_cmpint(
                                 umount2(attachments_cgroup_mount(world.attachments), MNT_DETACH),
@@ -777,8 +760,6 @@ static void test_umount(void)
                 g_autoptr(Attachments) attachments = NULL;
                 g_autoptr(GString) out = g_string_new(NULL);
 
-                g_assert_cmpint(unshare(CLONE_NEWNS), ==, 0);
-                g_assert_cmpint(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), ==, 0);
                 while (attachments_cgroup_mount(world.attachments)) {
                         umount2(attachments_cgroup_mount(world.attachments), MNT_DETACH);
                         attachments_free(world.attachments);
@@ -802,6 +783,7 @@ static void start(void)
         struct stat attr;
 
         attach_enter_netns();
+        attach_enter_mount_namespace();
         world.netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
         g_assert_cmpint(fstat(world.netns, &attr), ==, 0);
         world.ino = attr.st_ino;

@@ -20,20 +20,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where cgroup2 is mounted is for test-attachments: here one of our own is. */
-static char *mount_cgroup2(void)
-{
-        g_autofree char *dir = g_dir_make_tmp("bpfmetafs-test.XXXXXX", NULL);
-        g_autofree char *command = g_strdup_printf("mount -t cgroup2 none %s", dir);
-
-        return attach_run(command, NULL) ? g_steal_pointer(&dir) : NULL;
-}
-
 typedef struct World {
-        char *mount;
         char *cgroup;
         int cgroup_fd;
         int netns;
@@ -643,14 +634,7 @@ static void clean_up(void)
                 close(world.cgroup_fd);
                 rmdir(world.cgroup);
         }
-        if (world.mount) {
-                g_autofree char *command = g_strdup_printf("umount %s", world.mount);
-
-                attach_run(command, NULL);
-                rmdir(world.mount);
-        }
         g_free(world.cgroup);
-        g_free(world.mount);
         close(world.netns);
 }
 
@@ -666,13 +650,15 @@ int main(int argc, char **argv)
         g_test_init(&argc, &argv, NULL);
         libbpf_set_print(quiet);
         attach_enter_netns();
+        attach_enter_mount_namespace();
         world.netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
         world.cgroup_fd = -1;
         if (!g_test_subprocess()) {
                 g_autofree char *name = g_strdup_printf("/bpfmetafs-links-%d", getpid());
 
-                world.mount = mount_cgroup2();
-                world.cgroup = attach_make_cgroup(world.mount, name);
+                /* Where cgroup2 is mounted is for test-attachments to find. */
+                if (mount("none", "/mnt", "cgroup2", 0, NULL) == 0)
+                        world.cgroup = attach_make_cgroup("/mnt", name);
                 if (world.cgroup)
                         world.cgroup_fd = open(world.cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         }
