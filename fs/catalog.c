@@ -19,6 +19,7 @@ struct Catalog {
         GArray *forgotten;     /* Forgotten: see catalog_take_forgotten() */
         int64_t memory;        /* bytes that may still be kept; below 0: names took more */
         Contents *contents;
+        const Observers *observers; /* NULL: nothing is observed */
 };
 
 static guint object_hash(gconstpointer key)
@@ -61,6 +62,16 @@ void catalog_free(Catalog *catalog)
         g_array_unref(catalog->forgotten);
         contents_free(catalog->contents);
         g_free(catalog);
+}
+
+void catalog_set_observers(Catalog *catalog, const Observers *observers)
+{
+        catalog->observers = observers;
+}
+
+const Observers *catalog_observers(const Catalog *catalog)
+{
+        return catalog->observers;
 }
 
 Source *catalog_source(Catalog *catalog)

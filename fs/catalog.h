@@ -15,6 +15,7 @@
 #include "contents.h"
 #include "index.h"
 #include "names.h"
+#include "observers.h"
 #include "source.h"
 
 #include <glib.h>
@@ -22,10 +23,18 @@
 #include <stdint.h>
 
 typedef struct Catalog Catalog;
+typedef struct Object Object;
 typedef struct ObjectKind ObjectKind;
 
+/* A key of info/ that is observed: made when it is looked up, and not when info/ is listed. */
+typedef struct ObservedKey {
+        const char *name; /* NULL ends a list */
+        /* Appends the text of the file, lines that end in a newline. 0 or -errno. */
+        int (*append)(Object *object, GString *out);
+} ObservedKey;
+
 /* What all kinds of objects have; each kind's struct begins with it. */
-typedef struct Object {
+struct Object {
         const ObjectKind *kind;
         Catalog *catalog;
         uint32_t refs;
@@ -34,7 +43,7 @@ typedef struct Object {
                       known, and who gets it next asks again */
         bool gone; /* it was seen to be unloaded, or to be open now: then there is another Object */
         int64_t known_since; /* g_get_monotonic_time() */
-} Object;
+};
 
 struct ObjectKind {
         const char *noun; /* what a person calls one of them */
@@ -55,6 +64,7 @@ struct ObjectKind {
          * owned by the caller. A key may be in both. 0 or -errno. */
         int (*fixed_info)(Object *object, const Info **out);
         int (*changing_info)(Object *object, Info **out);
+        const ObservedKey *observed; /* NULL: none; they are there if anything is observed */
         /* Releases what the struct has, which may be nothing yet. */
         void (*clear)(Object *object);
 };
@@ -72,6 +82,10 @@ typedef struct Forgotten {
 Catalog *catalog_new(Source *source, uint64_t memory, bool events);
 void catalog_free(Catalog *catalog);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Catalog, catalog_free)
+
+/* From now on the catalog knows @observers, which are borrowed; and what it knows, or NULL. */
+void catalog_set_observers(Catalog *catalog, const Observers *observers);
+const Observers *catalog_observers(const Catalog *catalog);
 
 /* The source and what was read of it last; borrowed. */
 Source *catalog_source(Catalog *catalog);

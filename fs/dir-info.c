@@ -35,7 +35,7 @@ static const char *name_in(const char *key, const char *sub)
         return strncmp(key, sub, length) == 0 && key[length] == '/' ? key + length + 1 : NULL;
 }
 
-bool info_has_sub(const Place *place, const OwnEntry *own)
+bool info_has_sub(Catalog *catalog, const Place *place, const OwnEntry *own)
 {
         const Info *info;
 
@@ -63,6 +63,43 @@ static uint64_t changing_key(uint32_t index)
         return ENTRY_OWN_KEYS + CHANGING + index + 1;
 }
 
+/* Keys of what is observed come after those that the kernel gives. */
+#define OBSERVED (2 * CHANGING)
+
+static const ObservedKey *observed_keys(Catalog *catalog, const Place *place)
+{
+        static const ObservedKey none = { 0 };
+        const ObservedKey *keys = place_shown(place)->kind->observed;
+
+        return keys && !place->row->sub && catalog_observers(catalog) ? keys : &none;
+}
+
+static uint64_t observed_key(uint32_t index)
+{
+        return ENTRY_OWN_KEYS + OBSERVED + index + 1;
+}
+
+/* The key @name if it is one of these: 0, -ENOENT or -errno. */
+static int find_observed(Catalog *catalog, const Place *place, const char *name, Entry *out)
+{
+        const ObservedKey *keys = observed_keys(catalog, place);
+
+        for (uint32_t i = 0; keys[i].name; i++) {
+                GString *text;
+                int r;
+
+                if (strcmp(keys[i].name, name) != 0)
+                        continue;
+                text = g_string_new(NULL);
+                r = keys[i].append(place_shown(place), text);
+                *out = entry_changing(name, observed_key(i), g_string_free(text, FALSE));
+                if (r < 0)
+                        entry_clear(out);
+                return r;
+        }
+        return -ENOENT;
+}
+
 int info_find(Catalog *catalog, const Place *place, const char *name, Entry *out)
 {
         g_autoptr(Info) changing = NULL;
@@ -79,6 +116,9 @@ int info_find(Catalog *catalog, const Place *place, const char *name, Entry *out
         }
         if (place->row->sub)
                 return -ENOENT;
+        r = find_observed(catalog, place, name, out);
+        if (r != -ENOENT)
+                return r;
         r = changing_info(place, &changing);
         if (r < 0)
                 return r;
@@ -96,6 +136,7 @@ int info_list(Lister *lister)
 {
         const Place *place = lister->place;
         g_autoptr(Info) changing = NULL;
+        const ObservedKey *keys;
         const Info *fixed;
         int r = fixed_info(place, &fixed);
 
@@ -118,6 +159,10 @@ int info_list(Lister *lister)
                 if (lister_wants(lister, changing_key(i)) && !info_has(fixed, name))
                         lister_give(lister, entry_changing(name, changing_key(i), NULL));
         }
+        keys = observed_keys(lister->catalog, place);
+        for (uint32_t i = 0; keys[i].name; i++)
+                if (lister_wants(lister, observed_key(i)))
+                        lister_give(lister, entry_changing(keys[i].name, observed_key(i), NULL));
         return 0;
 }
 

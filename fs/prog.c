@@ -75,6 +75,18 @@ static int changing_info(Object *object, Info **out)
         return source->ops->prog_info(source, object->id, true, out);
 }
 
+static int append_attached(Object *object, GString *out)
+{
+        attachments_append(catalog_observers(object->catalog)->attachments, object->id,
+                           g_get_monotonic_time(), out);
+        return 0;
+}
+
+static const ObservedKey observed[] = {
+        { "attached", append_attached },
+        { NULL },
+};
+
 const ObjectKind prog_kind = {
         .noun = "program",
         .size = sizeof(Prog),
@@ -86,6 +98,7 @@ const ObjectKind prog_kind = {
         .owner = owner_of,
         .fixed_info = fixed_info,
         .changing_info = changing_info,
+        .observed = observed,
         .clear = clear,
 };
 
