@@ -74,6 +74,16 @@ static int changing_info(Object *object, Info **out)
         return source->ops->map_info(source, object->id, true, out);
 }
 
+static void look_for_pins(const Observers *observers, const Object *object, GString *out)
+{
+        observers_append_pins(observers, PIN_MAP, object->id, out);
+}
+
+static const ObservedKey observed[] = {
+        { "pinned", observers_have_pins, look_for_pins },
+        { NULL },
+};
+
 const ObjectKind map_kind = {
         .noun = "map",
         .size = sizeof(Map),
@@ -85,6 +95,7 @@ const ObjectKind map_kind = {
         .owner = owner_of,
         .fixed_info = fixed_info,
         .changing_info = changing_info,
+        .observed = observed,
         .clear = clear,
 };
 

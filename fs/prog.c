@@ -75,6 +75,16 @@ static int changing_info(Object *object, Info **out)
         return source->ops->prog_info(source, object->id, true, out);
 }
 
+static void look_for_pins(const Observers *observers, const Object *object, GString *out)
+{
+        observers_append_pins(observers, PIN_PROG, object->id, out);
+}
+
+static const ObservedKey observed[] = {
+        { "pinned", observers_have_pins, look_for_pins },
+        { NULL },
+};
+
 const ObjectKind prog_kind = {
         .noun = "program",
         .size = sizeof(Prog),
@@ -86,6 +96,7 @@ const ObjectKind prog_kind = {
         .owner = owner_of,
         .fixed_info = fixed_info,
         .changing_info = changing_info,
+        .observed = observed,
         .clear = clear,
 };
 
