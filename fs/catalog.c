@@ -11,6 +11,7 @@
 
 struct Catalog {
         Source *source;
+        const Observers *observers;
         bool events;
         GHashTable *objects;   /* a set, by kind and id */
         GPtrArray *indexes;    /* of Index */
@@ -19,7 +20,6 @@ struct Catalog {
         GArray *forgotten;     /* Forgotten: see catalog_take_forgotten() */
         int64_t memory;        /* bytes that may still be kept; below 0: names took more */
         Contents *contents;
-        const Observers *observers; /* NULL: nothing is observed */
 };
 
 static guint object_hash(gconstpointer key)
@@ -38,9 +38,11 @@ static gboolean object_equal(gconstpointer a, gconstpointer b)
 
 Catalog *catalog_new(Source *source, uint64_t memory, bool events)
 {
+        static const Observers nobody = { 0 };
         Catalog *catalog = g_new0(Catalog, 1);
 
         catalog->source = source;
+        catalog->observers = &nobody;
         catalog->events = events;
         catalog->objects = g_hash_table_new(object_hash, object_equal);
         catalog->indexes = g_ptr_array_new_with_free_func((GDestroyNotify)index_free);
@@ -64,16 +66,6 @@ void catalog_free(Catalog *catalog)
         g_free(catalog);
 }
 
-void catalog_set_observers(Catalog *catalog, const Observers *observers)
-{
-        catalog->observers = observers;
-}
-
-const Observers *catalog_observers(const Catalog *catalog)
-{
-        return catalog->observers;
-}
-
 Source *catalog_source(Catalog *catalog)
 {
         return catalog->source;
@@ -82,6 +74,16 @@ Source *catalog_source(Catalog *catalog)
 Contents *catalog_contents(Catalog *catalog)
 {
         return catalog->contents;
+}
+
+void catalog_set_observers(Catalog *catalog, const Observers *observers)
+{
+        catalog->observers = observers;
+}
+
+const Observers *catalog_observers(const Catalog *catalog)
+{
+        return catalog->observers;
 }
 
 Index *catalog_index(Catalog *catalog, const IndexOps *ops)

@@ -23,18 +23,10 @@
 #include <stdint.h>
 
 typedef struct Catalog Catalog;
-typedef struct Object Object;
 typedef struct ObjectKind ObjectKind;
 
-/* A key of info/ that is observed: made when it is looked up, and not when info/ is listed. */
-typedef struct ObservedKey {
-        const char *name; /* NULL ends a list */
-        /* Appends the text of the file, lines that end in a newline. 0 or -errno. */
-        int (*append)(Object *object, GString *out);
-} ObservedKey;
-
 /* What all kinds of objects have; each kind's struct begins with it. */
-struct Object {
+typedef struct Object {
         const ObjectKind *kind;
         Catalog *catalog;
         uint32_t refs;
@@ -43,7 +35,16 @@ struct Object {
                       known, and who gets it next asks again */
         bool gone; /* it was seen to be unloaded, or to be open now: then there is another Object */
         int64_t known_since; /* g_get_monotonic_time() */
-};
+} Object;
+
+/* A key of info/ that an observer knows, and not the source. Its text may change. It is looked for
+ * only if that file is looked up: not by a listing, nor for the sake of other keys. */
+typedef struct ObservedKey {
+        const char *name; /* NULL ends a table */
+        bool (*is_there)(const Observers *observers);
+        /* Appends the whole text. What can't be looked at is a line in parentheses. */
+        void (*look)(const Observers *observers, Object *object, GString *out);
+} ObservedKey;
 
 struct ObjectKind {
         const char *noun; /* what a person calls one of them */
@@ -64,7 +65,7 @@ struct ObjectKind {
          * owned by the caller. A key may be in both. 0 or -errno. */
         int (*fixed_info)(Object *object, const Info **out);
         int (*changing_info)(Object *object, Info **out);
-        const ObservedKey *observed; /* NULL: none; they are there if anything is observed */
+        const ObservedKey *observed; /* a table; no key of it is one of those */
         /* Releases what the struct has, which may be nothing yet. */
         void (*clear)(Object *object);
 };
@@ -83,13 +84,12 @@ Catalog *catalog_new(Source *source, uint64_t memory, bool events);
 void catalog_free(Catalog *catalog);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Catalog, catalog_free)
 
-/* From now on the catalog knows @observers, which are borrowed; and what it knows, or NULL. */
-void catalog_set_observers(Catalog *catalog, const Observers *observers);
-const Observers *catalog_observers(const Catalog *catalog);
-
 /* The source and what was read of it last; borrowed. */
 Source *catalog_source(Catalog *catalog);
 Contents *catalog_contents(Catalog *catalog);
+/* Who is asked for observed keys; borrowed. Before that is set, there are no observers. */
+void catalog_set_observers(Catalog *catalog, const Observers *observers);
+const Observers *catalog_observers(const Catalog *catalog);
 /* The index that @ops describes, made when it is asked for first; borrowed. */
 Index *catalog_index(Catalog *catalog, const IndexOps *ops);
 

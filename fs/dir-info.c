@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* info/: what can't change is made once an object, and what can is asked for each time. */
+/* info/: what can't change is made once an object, what can is asked for each time, and observers
+ * are asked for one key at a time. */
 
 #include "dir-info.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* Keys of what changes come after those of what does not. */
+/* Keys of what changes come after those of what does not, and observed ones after these. */
 #define CHANGING 64
+#define OBSERVED 128
 
 static int fixed_info(const Place *place, const Info **info)
 {
@@ -63,41 +65,30 @@ static uint64_t changing_key(uint32_t index)
         return ENTRY_OWN_KEYS + CHANGING + index + 1;
 }
 
-/* Keys of what is observed come after those that the kernel gives. */
-#define OBSERVED (2 * CHANGING)
-
-static const ObservedKey *observed_keys(Catalog *catalog, const Place *place)
+static uint64_t observed_key(const Place *place, const ObservedKey *key)
 {
-        static const ObservedKey none = { 0 };
-        const ObservedKey *keys = place_shown(place)->kind->observed;
-
-        return keys && !place->row->sub && catalog_observers(catalog) ? keys : &none;
+        return ENTRY_OWN_KEYS + OBSERVED + (key - place_shown(place)->kind->observed) + 1;
 }
 
-static uint64_t observed_key(uint32_t index)
+/* The first key from @key on that there is somebody to ask for; NULL if there is none. */
+static const ObservedKey *next_observed(const Catalog *catalog, const ObservedKey *key)
 {
-        return ENTRY_OWN_KEYS + OBSERVED + index + 1;
+        while (key->name && !key->is_there(catalog_observers(catalog)))
+                key++;
+        return key->name ? key : NULL;
 }
 
-/* The key @name if it is one of these: 0, -ENOENT or -errno. */
-static int find_observed(Catalog *catalog, const Place *place, const char *name, Entry *out)
+static const ObservedKey *first_observed(const Catalog *catalog, const Place *place)
 {
-        const ObservedKey *keys = observed_keys(catalog, place);
+        return next_observed(catalog, place_shown(place)->kind->observed);
+}
 
-        for (uint32_t i = 0; keys[i].name; i++) {
-                GString *text;
-                int r;
+static Entry look(const Catalog *catalog, const Place *place, const ObservedKey *key)
+{
+        GString *text = g_string_new(NULL);
 
-                if (strcmp(keys[i].name, name) != 0)
-                        continue;
-                text = g_string_new(NULL);
-                r = keys[i].append(place_shown(place), text);
-                *out = entry_changing(name, observed_key(i), g_string_free(text, FALSE));
-                if (r < 0)
-                        entry_clear(out);
-                return r;
-        }
-        return -ENOENT;
+        key->look(catalog_observers(catalog), place_shown(place), text);
+        return entry_changing(key->name, observed_key(place, key), g_string_free(text, FALSE));
 }
 
 int info_find(Catalog *catalog, const Place *place, const char *name, Entry *out)
@@ -116,9 +107,13 @@ int info_find(Catalog *catalog, const Place *place, const char *name, Entry *out
         }
         if (place->row->sub)
                 return -ENOENT;
-        r = find_observed(catalog, place, name, out);
-        if (r != -ENOENT)
-                return r;
+        for (const ObservedKey *key = first_observed(catalog, place); key;
+             key = next_observed(catalog, key + 1)) {
+                if (strcmp(key->name, name) == 0) {
+                        *out = look(catalog, place, key);
+                        return 0;
+                }
+        }
         r = changing_info(place, &changing);
         if (r < 0)
                 return r;
@@ -136,7 +131,6 @@ int info_list(Lister *lister)
 {
         const Place *place = lister->place;
         g_autoptr(Info) changing = NULL;
-        const ObservedKey *keys;
         const Info *fixed;
         int r = fixed_info(place, &fixed);
 
@@ -159,10 +153,11 @@ int info_list(Lister *lister)
                 if (lister_wants(lister, changing_key(i)) && !info_has(fixed, name))
                         lister_give(lister, entry_changing(name, changing_key(i), NULL));
         }
-        keys = observed_keys(lister->catalog, place);
-        for (uint32_t i = 0; keys[i].name; i++)
-                if (lister_wants(lister, observed_key(i)))
-                        lister_give(lister, entry_changing(keys[i].name, observed_key(i), NULL));
+        for (const ObservedKey *key = first_observed(lister->catalog, place); key;
+             key = next_observed(lister->catalog, key + 1))
+                if (lister_wants(lister, observed_key(place, key)))
+                        lister_give(lister,
+                                    entry_changing(key->name, observed_key(place, key), NULL));
         return 0;
 }
 

@@ -12,7 +12,7 @@
 
 bool links_are_known(Catalog *catalog, const Place *place, const OwnEntry *own)
 {
-        return catalog_observers(catalog) != NULL;
+        return observers_have_attachments(catalog_observers(catalog));
 }
 
 #define PROG_KEY (ENTRY_OWN_KEYS + 1)
@@ -49,8 +49,7 @@ static GArray *links_of(Catalog *catalog, const Place *place)
 {
         GArray *ids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 
-        attachments_links(catalog_observers(catalog)->attachments, place->object->id,
-                          g_get_monotonic_time(), ids);
+        observers_append_links(catalog_observers(catalog), place->object->id, ids);
         return ids;
 }
 

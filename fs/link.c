@@ -48,9 +48,18 @@ static int fixed_info(Object *object, const Info **out)
 
 static int changing_info(Object *object, Info **out)
 {
-        return attachments_link_info(catalog_observers(object->catalog)->attachments, object->id,
-                                     g_get_monotonic_time(), out);
+        return observers_link_info(catalog_observers(object->catalog), object->id, out);
 }
+
+static void look_for_pins(const Observers *observers, Object *object, GString *out)
+{
+        observers_append_pins(observers, PIN_LINK, object->id, out);
+}
+
+static const ObservedKey observed[] = {
+        { "pinned", observers_have_pins, look_for_pins },
+        { NULL },
+};
 
 static void clear(Object *object)
 {
@@ -67,6 +76,7 @@ const ObjectKind link_kind = {
         .owner = owner_of,
         .fixed_info = fixed_info,
         .changing_info = changing_info,
+        .observed = observed,
         .clear = clear,
 };
 

@@ -100,8 +100,10 @@ static int ask(uint32_t id, LinkInfo *info, uint32_t *size, const Buffers *buffe
         uint32_t len;
         int r;
 
+        /* EAGAIN: whoever makes it has not been given it yet (bpf_link_by_id(),
+         * kernel/bpf/syscall.c). */
         if (fd < 0)
-                return -errno;
+                return errno == EAGAIN ? -ENOENT : -errno;
         memset(info, 0, sizeof(*info));
         *wrote = false;
         r = get_info(fd, info, size);

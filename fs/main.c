@@ -303,8 +303,7 @@ static int serve(const Arguments *arguments, const Namespace *namespace, Source 
         g_autoptr(GError) error = NULL;
         g_autoptr(Ops) ops = ops_mount(&how, tree, tree_answers, ready, &error);
 
-        if (attachments)
-                catalog_set_observers(catalog, &observers);
+        catalog_set_observers(catalog, &observers);
         if (!ops) {
                 say("%s", error->message);
                 return EXIT_MOUNT;

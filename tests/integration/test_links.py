@@ -203,8 +203,15 @@ def test_watching_does_not_hold_a_link(daemon, mountpoint, cgroup, skb):
     daemon()
     prog, number = skb()
     stop = threading.Event()
+    failed = []
 
     def watch():
+        try:
+            watch_on()
+        except OSError as error:
+            failed.append(error)
+
+    def watch_on():
         while not stop.is_set():
             for path in (mountpoint / "links").iterdir():
                 try:
@@ -228,6 +235,7 @@ def test_watching_does_not_hold_a_link(daemon, mountpoint, cgroup, skb):
     finally:
         stop.set()
         watcher.join()
+    assert not failed
 
 
 def test_an_object_file_has_no_links(daemon, mountpoint, compiled):

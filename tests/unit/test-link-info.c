@@ -287,7 +287,7 @@ static void test_text(void)
 {
         g_autofree char *text = text_escape("a\tb\\c\x1b\x7f\n\xc3\xa4\xc3 \xe2\x80\xae");
 
-        g_assert_cmpstr(text, ==, "a\tb\\\\c\\x1b\\x7f\\x0a\xc3\xa4\\xc3 \\xe2\\x80\\xae");
+        g_assert_cmpstr(text, ==, "a\\x09b\\\\c\\x1b\\x7f\\x0a\xc3\xa4\\xc3 \\xe2\\x80\\xae");
 }
 
 int main(int argc, char **argv)
