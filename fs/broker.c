@@ -202,7 +202,8 @@ static int prepare(Process *process)
         r = work_to_do->mountpoint ? find_mounted(process, &process->mounted) : 0;
         if (r < 0)
                 return r;
-        return sandbox_enter(work_to_do->news >= 0 ? SANDBOX_EVENTS_BROKER : SANDBOX_BROKER, NULL);
+        return sandbox_enter(work_to_do->news >= 0 ? SANDBOX_EVENTS_BROKER : SANDBOX_BROKER, NULL,
+                             NULL);
 }
 
 static void run(Process *process)

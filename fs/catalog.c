@@ -11,6 +11,7 @@
 
 struct Catalog {
         Source *source;
+        const Observers *observers;
         bool events;
         GHashTable *objects;   /* a set, by kind and id */
         GPtrArray *indexes;    /* of Index */
@@ -37,9 +38,11 @@ static gboolean object_equal(gconstpointer a, gconstpointer b)
 
 Catalog *catalog_new(Source *source, uint64_t memory, bool events)
 {
+        static const Observers nobody = { 0 };
         Catalog *catalog = g_new0(Catalog, 1);
 
         catalog->source = source;
+        catalog->observers = &nobody;
         catalog->events = events;
         catalog->objects = g_hash_table_new(object_hash, object_equal);
         catalog->indexes = g_ptr_array_new_with_free_func((GDestroyNotify)index_free);
@@ -71,6 +74,16 @@ Source *catalog_source(Catalog *catalog)
 Contents *catalog_contents(Catalog *catalog)
 {
         return catalog->contents;
+}
+
+void catalog_set_observers(Catalog *catalog, const Observers *observers)
+{
+        catalog->observers = observers;
+}
+
+const Observers *catalog_observers(const Catalog *catalog)
+{
+        return catalog->observers;
 }
 
 Index *catalog_index(Catalog *catalog, const IndexOps *ops)

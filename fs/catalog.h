@@ -15,6 +15,7 @@
 #include "contents.h"
 #include "index.h"
 #include "names.h"
+#include "observers.h"
 #include "source.h"
 
 #include <glib.h>
@@ -36,6 +37,15 @@ typedef struct Object {
         int64_t known_since; /* g_get_monotonic_time() */
 } Object;
 
+/* A key of info/ that an observer knows, and not the source. Its text may change. It is looked for
+ * only if that file is looked up: not by a listing, nor for the sake of other keys. */
+typedef struct ObservedKey {
+        const char *name; /* NULL ends a table */
+        bool (*is_there)(const Observers *observers);
+        /* Appends the whole text. What can't be looked at is a line in parentheses. */
+        void (*look)(const Observers *observers, Object *object, GString *out);
+} ObservedKey;
+
 struct ObjectKind {
         const char *noun; /* what a person calls one of them */
         size_t size;      /* of the kind's struct */
@@ -55,6 +65,7 @@ struct ObjectKind {
          * owned by the caller. A key may be in both. 0 or -errno. */
         int (*fixed_info)(Object *object, const Info **out);
         int (*changing_info)(Object *object, Info **out);
+        const ObservedKey *observed; /* a table; no key of it is one of those */
         /* Releases what the struct has, which may be nothing yet. */
         void (*clear)(Object *object);
 };
@@ -76,6 +87,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Catalog, catalog_free)
 /* The source and what was read of it last; borrowed. */
 Source *catalog_source(Catalog *catalog);
 Contents *catalog_contents(Catalog *catalog);
+/* Who is asked for observed keys; borrowed. Before that is set, there are no observers. */
+void catalog_set_observers(Catalog *catalog, const Observers *observers);
+const Observers *catalog_observers(const Catalog *catalog);
 /* The index that @ops describes, made when it is asked for first; borrowed. */
 Index *catalog_index(Catalog *catalog, const IndexOps *ops);
 

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* info/: what can't change is made once an object, and what can is asked for each time. */
+/* info/: what can't change is made once an object, what can is asked for each time, and observers
+ * are asked for one key at a time. */
 
 #include "dir-info.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* Keys of what changes come after those of what does not. */
+/* Keys of what changes come after those of what does not, and observed ones after these. */
 #define CHANGING 64
+#define OBSERVED 128
 
 static int fixed_info(const Place *place, const Info **info)
 {
@@ -35,7 +37,7 @@ static const char *name_in(const char *key, const char *sub)
         return strncmp(key, sub, length) == 0 && key[length] == '/' ? key + length + 1 : NULL;
 }
 
-bool info_has_sub(const Place *place, const OwnEntry *own)
+bool info_has_sub(Catalog *catalog, const Place *place, const OwnEntry *own)
 {
         const Info *info;
 
@@ -63,6 +65,32 @@ static uint64_t changing_key(uint32_t index)
         return ENTRY_OWN_KEYS + CHANGING + index + 1;
 }
 
+static uint64_t observed_key(const Place *place, const ObservedKey *key)
+{
+        return ENTRY_OWN_KEYS + OBSERVED + (key - place_shown(place)->kind->observed) + 1;
+}
+
+/* The first key from @key on that there is somebody to ask for; NULL if there is none. */
+static const ObservedKey *next_observed(const Catalog *catalog, const ObservedKey *key)
+{
+        while (key->name && !key->is_there(catalog_observers(catalog)))
+                key++;
+        return key->name ? key : NULL;
+}
+
+static const ObservedKey *first_observed(const Catalog *catalog, const Place *place)
+{
+        return next_observed(catalog, place_shown(place)->kind->observed);
+}
+
+static Entry look(const Catalog *catalog, const Place *place, const ObservedKey *key)
+{
+        GString *text = g_string_new(NULL);
+
+        key->look(catalog_observers(catalog), place_shown(place), text);
+        return entry_changing(key->name, observed_key(place, key), g_string_free(text, FALSE));
+}
+
 int info_find(Catalog *catalog, const Place *place, const char *name, Entry *out)
 {
         g_autoptr(Info) changing = NULL;
@@ -79,6 +107,13 @@ int info_find(Catalog *catalog, const Place *place, const char *name, Entry *out
         }
         if (place->row->sub)
                 return -ENOENT;
+        for (const ObservedKey *key = first_observed(catalog, place); key;
+             key = next_observed(catalog, key + 1)) {
+                if (strcmp(key->name, name) == 0) {
+                        *out = look(catalog, place, key);
+                        return 0;
+                }
+        }
         r = changing_info(place, &changing);
         if (r < 0)
                 return r;
@@ -118,6 +153,11 @@ int info_list(Lister *lister)
                 if (lister_wants(lister, changing_key(i)) && !info_has(fixed, name))
                         lister_give(lister, entry_changing(name, changing_key(i), NULL));
         }
+        for (const ObservedKey *key = first_observed(lister->catalog, place); key;
+             key = next_observed(lister->catalog, key + 1))
+                if (lister_wants(lister, observed_key(place, key)))
+                        lister_give(lister,
+                                    entry_changing(key->name, observed_key(place, key), NULL));
         return 0;
 }
 

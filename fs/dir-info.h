@@ -14,6 +14,6 @@ int info_content(Catalog *catalog, const Place *place, uint64_t key, uint64_t of
                  GString *out, uint64_t *size);
 
 /* True if there are keys in the subdirectory that the own entry is. */
-bool info_has_sub(const Place *place, const OwnEntry *own);
+bool info_has_sub(Catalog *catalog, const Place *place, const OwnEntry *own);
 
 #endif

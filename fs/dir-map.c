@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-bool map_has_vars(const Place *place, const OwnEntry *own)
+bool map_has_vars(Catalog *catalog, const Place *place, const OwnEntry *own)
 {
         Map *map = map_of(place_shown(place));
 

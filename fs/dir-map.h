@@ -9,7 +9,7 @@
 #include "place.h"
 
 /* True if the map that is shown has vars/. */
-bool map_has_vars(const Place *place, const OwnEntry *own);
+bool map_has_vars(Catalog *catalog, const Place *place, const OwnEntry *own);
 
 /* True if a map's directory, or its info/, may come to have other entries. */
 bool map_changes(const Place *place);

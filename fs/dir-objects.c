@@ -136,7 +136,7 @@ int users_list(Lister *lister)
         return 0;
 }
 
-bool object_is_readable(const Place *place, const OwnEntry *own)
+bool object_is_readable(Catalog *catalog, const Place *place, const OwnEntry *own)
 {
         return place_shown(place)->error == 0;
 }

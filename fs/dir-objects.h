@@ -22,7 +22,7 @@ int users_find(Catalog *catalog, const Place *place, const char *name, Entry *ou
 int users_list(Lister *lister);
 
 /* A directory of an object that can't be looked at has only a file that says why. */
-bool object_is_readable(const Place *place, const OwnEntry *own);
+bool object_is_readable(Catalog *catalog, const Place *place, const OwnEntry *own);
 int unreadable_find(Catalog *catalog, const Place *place, const char *name, Entry *out);
 int unreadable_list(Lister *lister);
 

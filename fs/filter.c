@@ -113,6 +113,8 @@ static const Rule rules[] = {
         /* The sockets are connected: no address can be given. */
         { "send", SERVING | BROKER },
         { "sendto", SERVING | BROKER, 1, { ZERO(4) } },
+        /* What rtnetlink answers, with who says it. */
+        { "recvfrom", KERNEL },
         { "sendmsg", EVENTS },
         { "recvmsg", RECEIVER },
         { "fcntl", ALL, 1, { INT_IS(1, F_GETFD) } },
@@ -133,6 +135,7 @@ static const Rule rules[] = {
 
         /* Files: Landlock says which. */
         { "openat", KERNEL, 1, { BITS_ARE(2, OPEN_BITS, 0) } },
+        { "getdents64", KERNEL },
         { "fstat", SERVING },
         { "fstat64", SERVING },
         { "stat", SERVING },
@@ -205,6 +208,7 @@ static const Rule rules[] = {
         BPF_COMMAND(BPF_BTF_GET_NEXT_ID),
         BPF_COMMAND(BPF_LINK_GET_FD_BY_ID),
         BPF_COMMAND(BPF_LINK_GET_NEXT_ID),
+        BPF_COMMAND(BPF_PROG_QUERY),
 
         /* Event rings: of a CPU, but of no task and no group. What an event reports is in memory,
          * where no filter can see it, and it may be the stack of any process: so only the broker

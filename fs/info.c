@@ -64,6 +64,13 @@ Info *info_builder_end(InfoBuilder *builder)
         return info;
 }
 
+const Info *info_none(void)
+{
+        static const Info none = { 0 };
+
+        return &none;
+}
+
 void info_free(Info *info)
 {
         g_free(info);

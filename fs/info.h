@@ -25,6 +25,9 @@ void info_builder_add(InfoBuilder *builder, const char *key, const char *format,
 /* Frees @builder; the Info is the caller's, to be freed with info_free(). Never NULL. */
 Info *info_builder_end(InfoBuilder *builder);
 
+/* One without a key; not to be freed. */
+const Info *info_none(void);
+
 void info_free(Info *info);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Info, info_free)
 

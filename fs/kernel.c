@@ -365,6 +365,7 @@ static int map(Source *source, uint32_t id, SourceMap *out)
                 .global_data = is_global_data(info),
                 .rdonly_prog = (info->map_flags & BPF_F_RDONLY_PROG) != 0,
                 .gets_owner = info->type == BPF_MAP_TYPE_PROG_ARRAY,
+                .struct_ops = info->type == BPF_MAP_TYPE_STRUCT_OPS,
         };
         out->frozen = fdinfo_get(&facts.fdinfo, "frozen", &frozen) && frozen != 0;
         return 0;

@@ -57,13 +57,23 @@ static Ruleset ruleset_of_abi(long abi)
         return ruleset;
 }
 
-int landlock_enter(int readable, bool list)
+static int add_rule(int ruleset, const LandlockRule *rule)
+{
+        PathBeneath beneath = {
+                .access = (rule->files ? ACCESS_FS_READ_FILE : 0) |
+                          (rule->lists ? ACCESS_FS_READ_DIR : 0),
+                .fd = rule->fd,
+        };
+
+        if (rule->fd < 0)
+                return 0;
+        return syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &beneath, 0) < 0 ? -errno
+                                                                                           : 0;
+}
+
+int landlock_enter(const LandlockRule *rules, size_t n)
 {
         long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
-        PathBeneath rule = {
-                .access = ACCESS_FS_READ_FILE | (list ? ACCESS_FS_READ_DIR : 0),
-                .fd = readable,
-        };
         Ruleset ruleset = ruleset_of_abi(abi);
         size_t size = abi >= 6   ? sizeof(Ruleset)
                       : abi >= 4 ? offsetof(Ruleset, scoped)
@@ -77,9 +87,9 @@ int landlock_enter(int readable, bool list)
         fd = syscall(SYS_landlock_create_ruleset, &ruleset, size, 0);
         if (fd < 0)
                 return -errno;
-        if ((readable >= 0 &&
-             syscall(SYS_landlock_add_rule, fd, RULE_PATH_BENEATH, &rule, 0) < 0) ||
-            syscall(SYS_landlock_restrict_self, fd, 0) < 0)
+        for (size_t i = 0; r == 0 && i < n; i++)
+                r = add_rule(fd, &rules[i]);
+        if (r == 0 && syscall(SYS_landlock_restrict_self, fd, 0) < 0)
                 r = -errno;
         close(fd);
         return r;

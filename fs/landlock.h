@@ -7,15 +7,22 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
+
+/* What may be opened beneath a directory, for reading. */
+typedef struct LandlockRule {
+        int fd;     /* of the directory; -1: no rule */
+        bool files; /* files may be read */
+        bool lists; /* directories may be listed */
+} LandlockRule;
 
 /*
- * From now on the calling thread opens no file but those beneath the directory @readable, for
- * reading; none if that is -1. @list: it may list directories beneath it, too. The descriptor has
- * to stay open: a rule holds for an inode, and those of /proc are made anew when they have been
- * dropped from memory.
+ * From now on the calling thread opens nothing but what one of the @n rules lets it. The
+ * descriptors have to stay open: a rule holds for an inode, and those of /proc are made anew when
+ * they have been dropped from memory.
  *
  * 0, also where the kernel has no Landlock; or -errno.
  */
-int landlock_enter(int readable, bool list);
+int landlock_enter(const LandlockRule *rules, size_t n);
 
 #endif

@@ -27,9 +27,9 @@ static int check(const Place *place)
         return place->object ? object_check(place->object) : 0;
 }
 
-static bool is_there(const Place *place, const OwnEntry *own)
+static bool is_there(Catalog *catalog, const Place *place, const OwnEntry *own)
 {
-        return !own->is_there || own->is_there(place, own);
+        return !own->is_there || own->is_there(catalog, place, own);
 }
 
 static Entry own_entry(const Place *place, const OwnEntry *own)
@@ -53,7 +53,7 @@ int layout_list(Catalog *catalog, const Place *place, uint64_t after, EntryFunc 
         if (r < 0)
                 return r;
         for (const OwnEntry *own = row->own; own && own->name; own++)
-                if (lister_wants(&lister, own - row->own + 1) && is_there(place, own))
+                if (lister_wants(&lister, own - row->own + 1) && is_there(catalog, place, own))
                         lister_give(&lister, own_entry(place, own));
         return lister.stopped || !row->list ? 0 : row->list(&lister);
 }
@@ -67,7 +67,7 @@ int layout_find(Catalog *catalog, const Place *place, const char *name, Entry *o
         if (r < 0)
                 return r;
         for (const OwnEntry *own = row->own; own && own->name; own++) {
-                if (strcmp(own->name, name) == 0 && is_there(place, own)) {
+                if (strcmp(own->name, name) == 0 && is_there(catalog, place, own)) {
                         *out = own_entry(place, own);
                         return 0;
                 }

@@ -193,10 +193,16 @@ typedef struct Helpers {
         Follow *follow;
 } Helpers;
 
+/* The directory that the serving process lists for an observer; NULL: none. */
+static const char *observers_listed(const Observers *observers)
+{
+        return observers->attachments ? attachments_cgroup_mount(observers->attachments) : NULL;
+}
+
 /* Starts what serving needs, and shuts this thread in. On failure, a sentence in @error, and some
  * of it may be there. */
-static int prepare(const Arguments *arguments, Tree *tree, Watch *watch, int news, Ops *ops,
-                   Helpers *helpers, GError **error)
+static int prepare(const Arguments *arguments, const Observers *observers, Tree *tree, Watch *watch,
+                   int news, Ops *ops, Helpers *helpers, GError **error)
 {
         BrokerWork work = {
                 .mountpoint = arguments->namespace ? NULL : arguments->mountpoint,
@@ -219,7 +225,7 @@ static int prepare(const Arguments *arguments, Tree *tree, Watch *watch, int new
                                  error);
         }
         if (r == 0)
-                r = sandbox_enter(role, error);
+                r = sandbox_enter(role, observers_listed(observers), error);
         if (r == 0 && watch)
                 r = follow_start(helpers->follow, error);
         return r;
@@ -239,11 +245,12 @@ static int finish(Helpers *helpers, Ops *ops)
 }
 
 /* Shuts itself in, and serves until it is told to end. */
-static int serve_inside(const Arguments *arguments, Tree *tree, Watch *watch, int news, Ops *ops)
+static int serve_inside(const Arguments *arguments, const Observers *observers, Tree *tree,
+                        Watch *watch, int news, Ops *ops)
 {
         Helpers helpers = { 0 };
         g_autoptr(GError) error = NULL;
-        int r = prepare(arguments, tree, watch, news, ops, &helpers, &error), unmounted;
+        int r = prepare(arguments, observers, tree, watch, news, ops, &helpers, &error), unmounted;
 
         if (news >= 0)
                 close(news);
@@ -276,6 +283,9 @@ static int serve(const Arguments *arguments, const Namespace *namespace, Source 
         const Options *options = arguments->options;
         int news;
         g_autoptr(Watch) watch = open_watch(arguments, &news);
+        g_autoptr(Attachments) attachments =
+                command_means_kernel(arguments->source) ? attachments_new() : NULL;
+        Observers observers = { .attachments = attachments };
         g_autoptr(Catalog) catalog = catalog_new(source, options->memory, watch != NULL);
         TreeLook look = { options->has_uid, options->uid, options->gid, options->mode };
         g_autoptr(Tree) tree = tree_new(catalog, watch, &look);
@@ -293,6 +303,7 @@ static int serve(const Arguments *arguments, const Namespace *namespace, Source 
         g_autoptr(GError) error = NULL;
         g_autoptr(Ops) ops = ops_mount(&how, tree, tree_answers, ready, &error);
 
+        catalog_set_observers(catalog, &observers);
         if (!ops) {
                 say("%s", error->message);
                 return EXIT_MOUNT;
@@ -302,7 +313,7 @@ static int serve(const Arguments *arguments, const Namespace *namespace, Source 
         /* The directory in which it was started shall not be busy for it. */
         if (chdir("/") < 0)
                 syslog(LOG_WARNING, "cannot change to /: %s", g_strerror(errno));
-        return serve_inside(arguments, tree, watch, news, ops);
+        return serve_inside(arguments, &observers, tree, watch, news, ops);
 }
 
 /* Says what a loader would refuse to whoever mounts, and to the log. In the foreground that is one.

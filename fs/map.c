@@ -18,9 +18,14 @@ static int ask(Object *object)
 {
         Source *source = catalog_source(object->catalog);
         Map *map = map_of(object);
+        int r;
 
         map->updated = contents_request(catalog_contents(object->catalog));
-        return source->ops->map(source, object->id, &map->facts);
+        r = source->ops->map(source, object->id, &map->facts);
+        if (r == 0 && map->facts.struct_ops &&
+            observers_have_attachments(catalog_observers(object->catalog)))
+                observers_add_map(catalog_observers(object->catalog), object->id);
+        return r;
 }
 
 static bool is_watched(const Object *object)
@@ -74,6 +79,16 @@ static int changing_info(Object *object, Info **out)
         return source->ops->map_info(source, object->id, true, out);
 }
 
+static void look_for_pins(const Observers *observers, Object *object, GString *out)
+{
+        observers_append_pins(observers, PIN_MAP, object->id, out);
+}
+
+static const ObservedKey observed[] = {
+        { "pinned", observers_have_pins, look_for_pins },
+        { NULL },
+};
+
 const ObjectKind map_kind = {
         .noun = "map",
         .size = sizeof(Map),
@@ -85,6 +100,7 @@ const ObjectKind map_kind = {
         .owner = owner_of,
         .fixed_info = fixed_info,
         .changing_info = changing_info,
+        .observed = observed,
         .clear = clear,
 };
 

@@ -104,7 +104,8 @@ void lister_give(Lister *lister, Entry entry);
 typedef struct OwnEntry {
         const char *name; /* NULL ends the list */
         const Row *row;
-        bool (*is_there)(const Place *place, const struct OwnEntry *own); /* NULL: always */
+        /* NULL: always */
+        bool (*is_there)(Catalog *catalog, const Place *place, const struct OwnEntry *own);
 } OwnEntry;
 
 /* All that there is to say of a kind of directory. */

@@ -7,6 +7,7 @@
 #include "entries.h"
 
 #include <errno.h>
+#include <string.h>
 
 static char *name(Source *source, uint32_t id)
 {
@@ -75,6 +76,51 @@ static int changing_info(Object *object, Info **out)
         return source->ops->prog_info(source, object->id, true, out);
 }
 
+static void look_for_pins(const Observers *observers, Object *object, GString *out)
+{
+        observers_append_pins(observers, PIN_PROG, object->id, out);
+}
+
+static bool is_struct_ops(Object *object)
+{
+        const Info *info;
+
+        if (fixed_info(object, &info) < 0)
+                return false;
+        for (uint32_t i = 0; i < info_n(info); i++)
+                if (strcmp(info_key(info, i), "type") == 0)
+                        return strcmp(info_text(info, i), "struct_ops\n") == 0;
+        return false;
+}
+
+/* Whether a map of operations is in use is asked of the map. Who looks at a map tells the
+ * observers. */
+static void look_at_maps(Catalog *catalog)
+{
+        Source *source = catalog_source(catalog);
+        uint32_t id = 0;
+
+        while (source_next_map(source, id, &id) == 0) {
+                g_autoptr(Map) map = NULL;
+
+                if (map_get(catalog, id, &map) < 0)
+                        continue;
+        }
+}
+
+static void look_for_attachments(const Observers *observers, Object *object, GString *out)
+{
+        if (is_struct_ops(object))
+                look_at_maps(object->catalog);
+        observers_append_attachments(observers, object->id, out);
+}
+
+static const ObservedKey observed[] = {
+        { "attached", observers_have_attachments, look_for_attachments },
+        { "pinned", observers_have_pins, look_for_pins },
+        { NULL },
+};
+
 const ObjectKind prog_kind = {
         .noun = "program",
         .size = sizeof(Prog),
@@ -86,6 +132,7 @@ const ObjectKind prog_kind = {
         .owner = owner_of,
         .fixed_info = fixed_info,
         .changing_info = changing_info,
+        .observed = observed,
         .clear = clear,
 };
 

@@ -62,7 +62,7 @@ static int shut_in(Receiver *receiver)
         if (unshare(CLONE_FILES) < 0)
                 return -errno;
         sandbox_close_all_but(fds, G_N_ELEMENTS(fds));
-        return sandbox_enter(SANDBOX_RECEIVER, NULL);
+        return sandbox_enter(SANDBOX_RECEIVER, NULL, NULL);
 }
 
 /* Takes one set to the watch. */

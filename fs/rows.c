@@ -5,10 +5,12 @@
 #include "rows.h"
 
 #include "dir-info.h"
+#include "dir-links.h"
 #include "dir-map.h"
 #include "dir-objects.h"
 #include "dir-prog.h"
 #include "dir-value.h"
+#include "link.h"
 #include "map.h"
 #include "prog.h"
 
@@ -98,6 +100,39 @@ static const Row row_maps = {
         .index = map_holders,
 };
 
+/* Links */
+
+static const Row row_link_info = {
+        .find = info_find,
+        .list = info_list,
+        .content = info_content,
+        .changes = always,
+};
+
+/* links/7/ */
+static const Row row_link = {
+        .own = (const OwnEntry[]){ { "info", &row_link_info }, { NULL } },
+        .find = link_dir_find,
+        .list = link_dir_list,
+        .changes = always,
+};
+
+/* links/ */
+static const Row row_links = {
+        .find = objects_find,
+        .list = objects_list,
+        .changes = always,
+        .each = &row_link,
+        .kind = &link_kind,
+};
+
+/* 131/info/links/ */
+static const Row row_prog_links = {
+        .find = prog_links_find,
+        .list = prog_links_list,
+        .changes = always,
+};
+
 /* Programs */
 
 static const Row row_prog_info_dev = {
@@ -109,7 +144,9 @@ static const Row row_prog_info_dev = {
 
 /* 131/info/ */
 static const Row row_prog_info = {
-        .own = (const OwnEntry[]){ { "dev", &row_prog_info_dev, info_has_sub }, { NULL } },
+        .own = (const OwnEntry[]){ { "dev", &row_prog_info_dev, info_has_sub },
+                                   { "links", &row_prog_links, links_are_known },
+                                   { NULL } },
         .find = info_find,
         .list = info_list,
         .content = info_content,
@@ -152,7 +189,9 @@ static bool root_reserves(const char *name)
 }
 
 const Row row_root = {
-        .own = (const OwnEntry[]){ { "maps", &row_maps }, { NULL } },
+        .own = (const OwnEntry[]){ { "maps", &row_maps },
+                                   { "links", &row_links, links_are_known },
+                                   { NULL } },
         .find = objects_find,
         .list = objects_list,
         .changes = always,

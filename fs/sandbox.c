@@ -104,7 +104,22 @@ static int open_readable(SandboxRole role)
         return path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 }
 
-static int shut(SandboxRole role, const char **what)
+static int shut_files(SandboxRole role, const char *listed)
+{
+        LandlockRule rules[] = {
+                { .fd = open_readable(role), .files = true, .lists = SANITIZED },
+                { .fd = listed ? open(listed, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1,
+                  .lists = true },
+        };
+        int r = landlock_enter(rules, G_N_ELEMENTS(rules));
+
+        /* Whoever unmounts there must not be kept from it. */
+        if (rules[1].fd >= 0)
+                close(rules[1].fd);
+        return r;
+}
+
+static int shut(SandboxRole role, const char *listed, const char **what)
 {
         int r = 0;
 
@@ -113,7 +128,7 @@ static int shut(SandboxRole role, const char **what)
                 return -errno;
         *what = "Landlock";
         if (role != SANDBOX_BROKER && role != SANDBOX_EVENTS_BROKER)
-                r = landlock_enter(open_readable(role), SANITIZED);
+                r = shut_files(role, listed);
         if (r < 0)
                 return r;
         *what = "capabilities";
@@ -124,14 +139,14 @@ static int shut(SandboxRole role, const char **what)
         return filter_enter(role);
 }
 
-int sandbox_enter(SandboxRole role, GError **error)
+int sandbox_enter(SandboxRole role, const char *listed, GError **error)
 {
         const char *what;
         int r;
 
         /* syslog(3) writes local time, and reads the zone's file when it is first used. */
         tzset();
-        r = shut(role, &what);
+        r = shut(role, listed, &what);
         if (r < 0)
                 g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(-r),
                             "cannot give up rights that serving does not need (%s): %s", what,

@@ -33,10 +33,11 @@ void sandbox_close_all_but(int *fds, size_t n);
 /*
  * Shuts the calling thread in for good, and with it every thread that it starts from now on. To be
  * called after the mount, when everything that the role needs is open. A thread that there is
- * already keeps its rights.
+ * already keeps its rights. @listed is a directory beneath which directories may be listed, or
+ * NULL; only SANDBOX_KERNEL has one.
  *
  * On failure, -errno and a sentence in @error; the thread may have lost a part of its rights.
  */
-int sandbox_enter(SandboxRole role, GError **error);
+int sandbox_enter(SandboxRole role, const char *listed, GError **error);
 
 #endif

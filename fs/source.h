@@ -36,6 +36,7 @@ typedef struct SourceMap {
         bool rdonly_prog;    /* BPF_F_RDONLY_PROG: programs cannot write it */
         bool frozen;         /* user space cannot write it */
         bool gets_owner;     /* a program array: info has more keys after the first use */
+        bool struct_ops;     /* programs stand in it as operations of the kernel's */
 } SourceMap;
 
 /* The bytes of a global-data map and the BTF that types them. */

@@ -55,3 +55,11 @@ void text_append(GString *out, const char *text)
 {
         text_append_bytes(out, text, strlen(text));
 }
+
+char *text_escape(const char *text)
+{
+        GString *out = g_string_new(NULL);
+
+        text_append(out, text);
+        return g_string_free(out, FALSE);
+}

@@ -21,4 +21,7 @@ void text_append(GString *out, const char *text);
 /* The same of the @length bytes at @text, which may be any. */
 void text_append_bytes(GString *out, const char *text, size_t length);
 
+/* text_append() as a string of the caller's. */
+char *text_escape(const char *text);
+
 #endif

@@ -14,6 +14,7 @@
 #include "prog.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #define MAP 10
@@ -38,8 +39,9 @@ typedef struct Fake {
         bool rdonly_prog;
         guint n_next; /* calls */
         guint n_maps;
-        GArray *events; /* int64_t: an id that was loaded, or -id: unloaded */
-        bool lost;      /* the next drain says so */
+        guint n_changing; /* calls of prog_info() and map_info() for what changes */
+        GArray *events;   /* int64_t: an id that was loaded, or -id: unloaded */
+        bool lost;        /* the next drain says so */
 } Fake;
 
 /* The Watch of these tests is the Fake. */
@@ -142,7 +144,12 @@ static int fake_value(Source *source, uint32_t id, SourceValue *out)
 
 static int fake_info(Source *source, uint32_t id, bool changing, Info **out)
 {
-        *out = info_builder_end(info_builder_new());
+        Fake *fake = (Fake *)source;
+        InfoBuilder *builder = info_builder_new();
+
+        fake->n_changing += changing;
+        info_builder_add(builder, changing ? "changing" : "fixed", "%" PRIu32, id);
+        *out = info_builder_end(builder);
         return 0;
 }
 

@@ -425,7 +425,7 @@ static void serve(Served *served, bool shut)
         receiver_new(&served->receiver, served->watch, broker_take_rings(served->broker), &error);
         g_assert_no_error(error);
         if (shut)
-                sandbox_enter(SANDBOX_KERNEL, &error);
+                sandbox_enter(SANDBOX_KERNEL, NULL, &error);
         g_assert_no_error(error);
         g_assert_cmpint(watch_take(served->watch, ignore, NULL, NULL), ==, 0);
         g_assert_cmpint(watch_take(served->watch, ignore, NULL, NULL), >=, 0);

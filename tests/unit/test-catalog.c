@@ -544,6 +544,65 @@ static void test_names_in_order(void)
         assert_text(&fake, catalog, "1/level~2", ENTRY_CHANGING_FILE, "2\n");
 }
 
+/* Who knows where something is pinned, and how often it was asked. */
+typedef struct Pinned {
+        guint n_asked;
+        int error;
+} Pinned;
+
+static void add_pin(GByteArray *list, PinKind kind, uint32_t id, const char *path)
+{
+        PinRecord record = { .kind = kind, .id = id, .length = strlen(path) };
+
+        g_byte_array_append(list, (const guint8 *)&record, sizeof(record));
+        g_byte_array_append(list, (const guint8 *)path, record.length);
+}
+
+static int list_pins(void *data, GByteArray *out)
+{
+        Pinned *pinned = data;
+
+        pinned->n_asked++;
+        add_pin(out, PIN_PROG, 1, "/b/two");
+        add_pin(out, PIN_PROG, 1, "/b/one");
+        add_pin(out, PIN_MAP, MAP, "/b/map");
+        /* It has to be asked for each time. */
+        add_pin(out, PIN_UNWATCHED, 0, "");
+        return pinned->error;
+}
+
+/* A key that is observed is there if there is an observer, and is looked for only if it is looked
+ * up itself. */
+static void test_observed(void)
+{
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
+        Pinned pinned = { 0 };
+        g_autoptr(Pins) pins = pins_new(-1, list_pins, &pinned);
+        Observers observers = { .pins = pins };
+
+        assert_list(&fake, catalog, "1/info", "fixed changing");
+        g_assert_cmpint(look(&fake, catalog, "1/info/pinned"), ==, -ENOENT);
+        catalog_set_observers(catalog, &observers);
+        assert_list(&fake, catalog, "1/info", "fixed changing pinned");
+        assert_list(&fake, catalog, "maps/10/info", "fixed changing pinned");
+        g_assert_cmpint(look(&fake, catalog, "1/info/changing"), ==, 0);
+        g_assert_cmpint(look(&fake, catalog, "1/info/other"), ==, -ENOENT);
+        g_assert_cmpuint(pinned.n_asked, ==, 0);
+        fake.n_changing = 0;
+        assert_text(&fake, catalog, "1/info/pinned", ENTRY_CHANGING_FILE, "/b/one\n/b/two\n");
+        g_assert_cmpuint(pinned.n_asked, ==, 1);
+        assert_text(&fake, catalog, "2/info/pinned", ENTRY_CHANGING_FILE, "");
+        assert_text(&fake, catalog, "maps/10/info/pinned", ENTRY_CHANGING_FILE, "/b/map\n");
+        assert_text(&fake, catalog, "1/maps/10/info/pinned", ENTRY_CHANGING_FILE, "/b/map\n");
+        g_assert_cmpuint(fake.n_changing, ==, 0);
+        /* What was known is shown, and that it may have changed. */
+        pinned.error = -ETIMEDOUT;
+        g_usleep(PINS_REUSE);
+        assert_text(&fake, catalog, "maps/10/info/pinned", ENTRY_CHANGING_FILE,
+                    "/b/map\n(cannot be looked at: Connection timed out)\n");
+}
+
 int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
@@ -567,5 +626,6 @@ int main(int argc, char **argv)
         g_test_add_func("/contents/frozen-late", test_frozen_late);
         g_test_add_func("/contents/frozen-unseen", test_frozen_unseen);
         g_test_add_func("/entries/names-in-order", test_names_in_order);
+        g_test_add_func("/info/observed", test_observed);
         return g_test_run();
 }

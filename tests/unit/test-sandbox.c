@@ -185,7 +185,7 @@ static int try_in(int role, TryFunc func)
                 prctl(PR_SET_PDEATHSIG, SIGKILL);
                 enter_world(&world);
                 if (role != OUTSIDE)
-                        sandbox_enter(role, &error);
+                        sandbox_enter(role, NULL, &error);
                 g_assert_no_error(error);
                 _exit(func(&world));
         }
@@ -1042,7 +1042,7 @@ static void test_status(void)
                 pid = fork();
                 if (pid == 0) {
                         prctl(PR_SET_PDEATHSIG, SIGKILL);
-                        if (sandbox_enter(role, NULL) < 0)
+                        if (sandbox_enter(role, NULL, NULL) < 0)
                                 _exit(1);
                         if (write(fds[1], "x", 1) != 1)
                                 _exit(1);
@@ -1073,7 +1073,7 @@ static int need_user(World *world)
 
         NEED(syscall(SYS_setresgid, 65534, 65534, 65534) == 0);
         NEED(syscall(SYS_setresuid, 65534, 65534, 65534) == 0);
-        sandbox_enter(SANDBOX_OBJECT, &error);
+        sandbox_enter(SANDBOX_OBJECT, NULL, &error);
         g_assert_no_error(error);
         NEED(try_write_file(world) != 0 && try_exec(world) != 0 && try_socket(world) != 0);
         return 0;
@@ -1112,7 +1112,7 @@ static int end_of_other_architecture(bool sandboxed)
 
                 /* A sanitizer makes an exit of it. */
                 signal(SIGSEGV, SIG_DFL);
-                if (sandboxed && sandbox_enter(SANDBOX_KERNEL, NULL) < 0)
+                if (sandboxed && sandbox_enter(SANDBOX_KERNEL, NULL, NULL) < 0)
                         _exit(1);
                 __asm__ volatile("int $0x80" : "+a"(number) : : "memory", "r8", "r9", "r10", "r11");
                 _exit(number == getpid() ? 0 : 1);
