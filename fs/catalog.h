@@ -87,7 +87,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Catalog, catalog_free)
 /* The source and what was read of it last; borrowed. */
 Source *catalog_source(Catalog *catalog);
 Contents *catalog_contents(Catalog *catalog);
-/* Who is asked for observed keys; borrowed. Before that is set, there are no observers. */
+/* The observers, which answer for observed keys; borrowed. Until they are set, there are none. */
 void catalog_set_observers(Catalog *catalog, const Observers *observers);
 const Observers *catalog_observers(const Catalog *catalog);
 /* The index that @ops describes, made when it is asked for first; borrowed. */

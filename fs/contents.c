@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* What was read last of maps. */
+/* The last reads of maps. */
 
 #include "contents.h"
 

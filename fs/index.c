@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-/* Who has a key. */
+/* The holders of a key. */
 typedef struct Held {
         uint32_t guardian; /* 0: none was asked for */
         GArray *holders;   /* uint32_t, ascending */

@@ -93,8 +93,8 @@ static bool is_struct_ops(Object *object)
         return false;
 }
 
-/* Whether a map of operations is in use is asked of the map. Who looks at a map tells the
- * observers. */
+/* The map of operations itself has to be asked whether it is in use. Looking at a map tells the
+ * observers that it is there. */
 static void look_at_maps(Catalog *catalog)
 {
         Source *source = catalog_source(catalog);

@@ -113,7 +113,7 @@ static int shut_files(SandboxRole role, const char *listed)
         };
         int r = landlock_enter(rules, G_N_ELEMENTS(rules));
 
-        /* Whoever unmounts there must not be kept from it. */
+        /* It must not keep anybody from unmounting there. */
         if (rules[1].fd >= 0)
                 close(rules[1].fd);
         return r;
