@@ -302,7 +302,7 @@ static void test_closed_map(void)
 {
         g_auto(Fake) fake;
         g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
-        g_autoptr(Prog) prog = get_prog(catalog, 1);
+        G_GNUC_UNUSED g_autoptr(Prog) prog = get_prog(catalog, 1);
         g_auto(Entry) entry = { 0 };
 
         fake.n_bound = 2;
@@ -384,7 +384,7 @@ static void test_names_stay(void)
 {
         g_auto(Fake) fake;
         g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
-        g_autoptr(Prog) prog = get_prog(catalog, 1);
+        G_GNUC_UNUSED g_autoptr(Prog) prog = get_prog(catalog, 1);
 
         fake.rdonly_prog = true;
         assert_list(&fake, catalog, "1", "info maps level");
@@ -524,7 +524,7 @@ static void test_names_in_order(void)
 {
         g_auto(Fake) fake;
         g_autoptr(Catalog) catalog = fake_catalog(&fake, false);
-        g_autoptr(Prog) prog = get_prog(catalog, 1);
+        G_GNUC_UNUSED g_autoptr(Prog) prog = get_prog(catalog, 1);
         g_auto(Entry) entry = { 0 };
 
         fake.n_bound = 2;
