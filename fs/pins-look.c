@@ -79,6 +79,12 @@ int pins_look_fd(const PinsLook *look)
         return look->watches.fd;
 }
 
+void pins_look_fds(const PinsLook *look, int fds[PINS_LOOK_FDS])
+{
+        fds[0] = look->watches.fd;
+        fds[1] = look->mountinfo;
+}
+
 /* Mounts */
 
 /* Whoever walks there may wait for a server or another process: for ourselves, if it is our own
