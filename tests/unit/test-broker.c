@@ -429,9 +429,19 @@ static void lists_pins(void)
         broker_free(broker);
 }
 
+/* Without mount_setattr(2), nothing is looked at. */
+static bool can_look(void)
+{
+        if (syscall(442, -1, "", 0, NULL, 0) == 0 || errno != ENOSYS)
+                return true;
+        g_test_skip("this kernel can't look without changing times of access");
+        return false;
+}
+
 static void test_lists_pins(void)
 {
-        in_process(lists_pins);
+        if (can_look())
+                in_process(lists_pins);
 }
 
 /* As long a list as there can be comes whole. */
@@ -468,7 +478,8 @@ static void lists_many_pins(void)
 
 static void test_lists_many_pins(void)
 {
-        in_process(lists_many_pins);
+        if (can_look())
+                in_process(lists_many_pins);
 }
 
 /* Nobody waits long for a list, and a late one is not taken for the next. */
@@ -499,7 +510,8 @@ static void lists_too_late(void)
 
 static void test_lists_too_late(void)
 {
-        in_process(lists_too_late);
+        if (can_look())
+                in_process(lists_too_late);
 }
 
 /* A broker that is not to look has no place for a list. */

@@ -62,6 +62,7 @@ typedef struct World {
         uint32_t map_id;
         uint32_t prog_id;
         bool landlock;   /* the kernel has it */
+        bool setattr;    /* and mount_setattr(2) */
         int pair[2];     /* connected datagram sockets */
         pid_t victim;    /* a process that sleeps */
         int drop_caches; /* open for writing */
@@ -151,6 +152,7 @@ static void enter_world(World *world)
         g_assert_cmpint(world->directory, >=, 0);
 
         world->landlock = has_landlock();
+        world->setattr = syscall(442, -1, "", 0, NULL, 0) == 0 || errno != ENOSYS;
         world->map = make_map();
         g_assert_cmpint(world->map, >=, 0);
         world->pin = g_build_filename(world->bpffs, "map", NULL);
@@ -1078,6 +1080,9 @@ static int need_pins(World *world)
 
         pins_look_update(world->look);
         pins_look_list(world->look, list);
+        /* Nothing is looked at then. */
+        if (!world->setattr)
+                return 0;
         NEED(memmem(list->data, list->len, world->pin, strlen(world->pin)));
         NEED(!memmem(list->data, list->len, "cannot be looked at", 19));
         NEED(!memmem(list->data, list->len, "not looked at", 13));
