@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -31,6 +32,7 @@
 
 typedef enum QuestionKind {
         QUESTION_UNMOUNT,
+        QUESTION_PINS,
         N_QUESTIONS,
 } QuestionKind;
 
@@ -43,7 +45,7 @@ typedef struct Question {
 
 typedef struct Answer {
         uint32_t number; /* of the question; 0: the broker is ready, or could not be */
-        int32_t result;  /* 0 or -errno */
+        int32_t result;  /* 0 or what was asked for, or -errno */
 } Answer;
 
 /* How long to wait for the answer, in milliseconds. */
@@ -51,6 +53,7 @@ typedef struct Answer {
 #define END_PATIENCE 1000
 static const int patience[N_QUESTIONS] = {
         [QUESTION_UNMOUNT] = 5000,
+        [QUESTION_PINS] = 300,
 };
 
 /* The process */
@@ -61,6 +64,7 @@ typedef struct Process {
         int rings;     /* socket; -1: none */
         int device;    /* -1: nothing more is to be unmounted */
         dev_t mounted; /* of the mounted tree */
+        void *room;    /* for a list, see Broker; NULL: nobody asks for one */
 } Process;
 
 /* Which filesystem is at the mount point. The kernel answers by itself: a tree that is not served
@@ -100,8 +104,23 @@ static int unmount(Process *process)
         return umount2(process->work->mountpoint, MNT_DETACH) < 0 ? -errno : 0;
 }
 
+/* How many bytes the list has. */
+static int list_pins(Process *process)
+{
+        g_autoptr(GByteArray) list = g_byte_array_new();
+
+        if (!process->room)
+                return -EINVAL;
+        pins_look_update(process->work->pins);
+        pins_look_list(process->work->pins, list);
+        if (list->len > 0)
+                memcpy(process->room, list->data, list->len);
+        return list->len;
+}
+
 static int (*const answers[N_QUESTIONS])(Process *process) = {
         [QUESTION_UNMOUNT] = unmount,
+        [QUESTION_PINS] = list_pins,
 };
 
 static int say(int socket, uint32_t number, int result)
@@ -186,8 +205,9 @@ static void let_go_of_output(void)
 static int prepare(Process *process)
 {
         const BrokerWork *work_to_do = process->work;
-        int fds[] = { STDIN_FILENO,   STDOUT_FILENO,   STDERR_FILENO,   process->questions,
-                      process->rings, process->device, work_to_do->news };
+        int fds[7 + PINS_LOOK_FDS] = { STDIN_FILENO,       STDOUT_FILENO,  STDERR_FILENO,
+                                       process->questions, process->rings, process->device,
+                                       work_to_do->news };
         sigset_t all;
         int r;
 
@@ -198,12 +218,16 @@ static int prepare(Process *process)
         take_name(work_to_do->arguments);
         if (!work_to_do->keeps_output)
                 let_go_of_output();
+        if (work_to_do->pins)
+                pins_look_fds(work_to_do->pins, fds + 7);
         sandbox_close_all_but(fds, G_N_ELEMENTS(fds));
         r = work_to_do->mountpoint ? find_mounted(process, &process->mounted) : 0;
         if (r < 0)
                 return r;
-        return sandbox_enter(work_to_do->news >= 0 ? SANDBOX_EVENTS_BROKER : SANDBOX_BROKER, NULL,
-                             NULL);
+        return sandbox_enter(work_to_do->news >= 0 ? SANDBOX_EVENTS_BROKER
+                             : work_to_do->pins    ? SANDBOX_PINS_BROKER
+                                                   : SANDBOX_BROKER,
+                             NULL, NULL);
 }
 
 static void run(Process *process)
@@ -224,6 +248,8 @@ struct Broker {
         int rings;     /* socket; -1: none, or it was taken */
         int pidfd;     /* polls readable when the process has ended; -1: before Linux 5.3 */
         uint32_t n;    /* questions that were asked */
+        void *room;    /* PINS_MAX_LIST bytes that the broker writes: what is longer than an answer.
+                          NULL: nobody asks for that */
 };
 
 /* Waits for the answer with @number. */
@@ -262,12 +288,39 @@ int broker_unmount(Broker *broker)
         return ask(broker, QUESTION_UNMOUNT);
 }
 
+int broker_list_pins(void *data, GByteArray *out)
+{
+        Broker *broker = data;
+        int length = ask(broker, QUESTION_PINS);
+
+        if (length < 0)
+                return length;
+        if (length > (int)PINS_MAX_LIST)
+                return -EPROTO;
+        /* Nothing is written before the next question. */
+        g_byte_array_append(out, broker->room, length);
+        return 0;
+}
+
 int broker_take_rings(Broker *broker)
 {
         int rings = broker->rings;
 
         broker->rings = -1;
         return rings;
+}
+
+/* Shared memory needs no call that moves what is in it, and no descriptor. What is not used of it
+ * takes none. */
+static int make_room(Broker *broker)
+{
+        void *room = mmap(NULL, PINS_MAX_LIST, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                          -1, 0);
+
+        if (room == MAP_FAILED)
+                return -errno;
+        broker->room = room;
+        return 0;
 }
 
 static int start_process(Broker *broker, const BrokerWork *work_to_do)
@@ -282,6 +335,9 @@ static int start_process(Broker *broker, const BrokerWork *work_to_do)
             (work_to_do->news >= 0 &&
              socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, rings) < 0))
                 r = -errno;
+        if (r == 0 && work_to_do->pins)
+                r = make_room(broker);
+        process.room = broker->room;
         broker->questions = questions[0];
         broker->rings = rings[0];
         process.questions = questions[1];
@@ -338,5 +394,7 @@ void broker_free(Broker *broker)
                 poll(&ended, 1, END_PATIENCE);
                 close(broker->pidfd);
         }
+        if (broker->room)
+                munmap(broker->room, PINS_MAX_LIST);
         g_free(broker);
 }

@@ -5,12 +5,15 @@
 /*
  * The broker: a process for what the one that serves may not do.
  *
- * It is forked before the serving process is shut in. It unmounts, and opens the event rings of
- * CPUs that come online. It reads nothing that others made: it answers questions of a fixed size.
+ * It is forked before the serving process is shut in. It unmounts, opens the event rings of CPUs
+ * that come online, and looks at what is pinned. It decodes nothing that others made, and answers
+ * questions of a fixed size.
  *
  * It ends when the serving process does, however that ends, and unmounts before. If it is killed
  * itself, broker_unmount() fails, and the receiver of rings is told.
  */
+
+#include "pins-look.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -21,6 +24,7 @@ typedef struct BrokerWork {
         const char *mountpoint; /* absolute; NULL: somebody else unmounts */
         int device;             /* of /dev/fuse: it tells whether it is still mounted; else -1 */
         int news;               /* feed_listen()'s, or -1: no rings are to be opened */
+        PinsLook *pins;         /* borrowed; NULL: nobody looks at what is pinned */
         bool keeps_output;      /* it may write to standard error; else it lets go of 0, 1 and 2 */
         char **arguments;       /* main()'s argv: what ps(1) shows; NULL: they stay */
 } BrokerWork;
@@ -41,6 +45,10 @@ int broker_take_rings(Broker *broker);
 /* Unmounts, if that has not happened, and waits for it, but no longer than some seconds. 0; -EBUSY:
  * something else is mounted over it; -EPIPE: the broker is gone; or another -errno. */
 int broker_unmount(Broker *broker);
+
+/* A PinsAsk; @broker is a Broker with pins. Waits for a fraction of a second at most. -ETIMEDOUT:
+ * it is not ready yet; -EPIPE: the broker is gone. */
+int broker_list_pins(void *broker, GByteArray *out);
 
 /* Ends the broker. If the tree is still mounted, it is unmounted. */
 void broker_free(Broker *broker);

@@ -27,7 +27,8 @@ enum {
         OBJECT = 1 << SANDBOX_OBJECT,
         RECEIVER = 1 << SANDBOX_RECEIVER,
         EVENTS = 1 << SANDBOX_EVENTS_BROKER,
-        BROKER = 1 << SANDBOX_BROKER | EVENTS,
+        PINS = 1 << SANDBOX_PINS_BROKER | EVENTS,
+        BROKER = 1 << SANDBOX_BROKER | PINS,
         SERVING = KERNEL | OBJECT,
         ALL = SERVING | RECEIVER | BROKER,
 };
@@ -55,9 +56,9 @@ typedef struct Rule {
                 (index), SCMP_CMP_MASKED_EQ, (mask), (value)                                       \
         }
 
-#define BPF_COMMAND(command)                                                                       \
+#define BPF_COMMAND(command, who)                                                                  \
         {                                                                                          \
-                "bpf", KERNEL, 1,                                                                  \
+                "bpf", (who), 1,                                                                   \
                 {                                                                                  \
                         INT_IS(0, command)                                                         \
                 }                                                                                  \
@@ -75,6 +76,12 @@ typedef struct Rule {
 
 /* What opening a file for anything but reading it needs. */
 #define OPEN_BITS (O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
+
+/* A copy of one mount (linux/mount.h), and not of those below it. */
+#define TREE_CLONE 1
+#define TREE_BITS (TREE_CLONE | AT_RECURSIVE)
+/* Of a descriptor, but not of AT_FDCWD. */
+#define FD_SIGN 0x80000000u
 
 /* What says that a mapping is of no file, and whose: MAP_SHARED, MAP_PRIVATE and
  * MAP_SHARED_VALIDATE are numbers in the lowest four bits. */
@@ -126,8 +133,8 @@ static const Rule rules[] = {
         { "fcntl64", ALL, 1, { INT_IS(1, F_GETFL) } },
         { "fcntl64", ALL, 1, { INT_IS(1, F_SETFL) } },
         /* What stdio asks of a descriptor, and isatty(3). */
-        { "lseek", SERVING },
-        { "_llseek", SERVING },
+        { "lseek", SERVING | PINS },
+        { "_llseek", SERVING | PINS },
         { "ioctl", SERVING, 1, { INT_IS(1, TCGETS) } },
         /* A daemon lets go of its terminal when the tree answers. */
         { "dup2", SERVING, 1, { { 1, SCMP_CMP_LE, STDERR_FILENO } } },
@@ -136,15 +143,26 @@ static const Rule rules[] = {
         /* Files: Landlock says which. */
         { "openat", KERNEL, 1, { BITS_ARE(2, OPEN_BITS, 0) } },
         { "getdents64", KERNEL },
-        { "fstat", SERVING },
-        { "fstat64", SERVING },
+        { "fstat", SERVING | PINS },
+        { "fstat64", SERVING | PINS },
         { "stat", SERVING },
         { "stat64", SERVING },
         { "lstat", SERVING },
         { "lstat64", SERVING },
-        { "newfstatat", SERVING },
-        { "fstatat64", SERVING },
+        { "newfstatat", SERVING | PINS },
+        { "fstatat64", SERVING | PINS },
         { "statx", SERVING | BROKER },
+
+        /* Directories of pins, in copies of their mounts to which no path leads, nor can one be
+         * made. No file can be opened. */
+        { "openat", PINS, 1, { BITS_ARE(2, OPEN_BITS | O_DIRECTORY, O_DIRECTORY) } },
+        { "getdents64", PINS },
+        { "chdir", PINS },
+        { "fchdir", PINS },
+        { "inotify_add_watch", PINS },
+        { "inotify_rm_watch", PINS },
+        { "open_tree", PINS, 1, { BITS_ARE(2, TREE_BITS, TREE_CLONE) } },
+        { "mount_setattr", PINS, 2, { BITS_ARE(0, FD_SIGN, 0), INT_IS(2, AT_EMPTY_PATH) } },
 
 /* The arguments are in memory, where no filter can see them. */
 #ifdef __s390__
@@ -198,17 +216,20 @@ static const Rule rules[] = {
 
         /* BPF: the commands that read. None of them opens a map for writing that could then be
          * written, for that takes a command or a mapping that is not here. */
-        BPF_COMMAND(BPF_MAP_LOOKUP_ELEM),
-        BPF_COMMAND(BPF_PROG_GET_NEXT_ID),
-        BPF_COMMAND(BPF_MAP_GET_NEXT_ID),
-        BPF_COMMAND(BPF_PROG_GET_FD_BY_ID),
-        BPF_COMMAND(BPF_MAP_GET_FD_BY_ID),
-        BPF_COMMAND(BPF_OBJ_GET_INFO_BY_FD),
-        BPF_COMMAND(BPF_BTF_GET_FD_BY_ID),
-        BPF_COMMAND(BPF_BTF_GET_NEXT_ID),
-        BPF_COMMAND(BPF_LINK_GET_FD_BY_ID),
-        BPF_COMMAND(BPF_LINK_GET_NEXT_ID),
-        BPF_COMMAND(BPF_PROG_QUERY),
+        BPF_COMMAND(BPF_MAP_LOOKUP_ELEM, KERNEL),
+        BPF_COMMAND(BPF_PROG_GET_NEXT_ID, KERNEL),
+        BPF_COMMAND(BPF_MAP_GET_NEXT_ID, KERNEL),
+        BPF_COMMAND(BPF_PROG_GET_FD_BY_ID, KERNEL),
+        BPF_COMMAND(BPF_MAP_GET_FD_BY_ID, KERNEL),
+        BPF_COMMAND(BPF_OBJ_GET_INFO_BY_FD, KERNEL | PINS),
+        BPF_COMMAND(BPF_BTF_GET_FD_BY_ID, KERNEL),
+        BPF_COMMAND(BPF_BTF_GET_NEXT_ID, KERNEL),
+        BPF_COMMAND(BPF_LINK_GET_FD_BY_ID, KERNEL),
+        BPF_COMMAND(BPF_LINK_GET_NEXT_ID, KERNEL),
+        BPF_COMMAND(BPF_PROG_QUERY, KERNEL),
+        /* The one way to learn what is pinned. Whoever may open all objects by their ids gains
+         * nothing by it. */
+        BPF_COMMAND(BPF_OBJ_GET, PINS),
 
         /* Event rings: of a CPU, but of no task and no group. What an event reports is in memory,
          * where no filter can see it, and it may be the stack of any process: so only the broker

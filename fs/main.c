@@ -10,6 +10,7 @@
 #include "kernel.h"
 #include "namespace.h"
 #include "object.h"
+#include "observers.h"
 #include "ops.h"
 #include "receiver.h"
 #include "sandbox.h"
@@ -191,18 +192,20 @@ typedef struct Helpers {
         Broker *broker;
         Receiver *receiver;
         Follow *follow;
+        PinsLook *pins_look;
+        Observers observers;
 } Helpers;
 
 /* The directory that the serving process lists for an observer; NULL: none. */
-static const char *observers_listed(const Observers *observers)
+static const char *listed_directory(const Observers *observers)
 {
         return observers->attachments ? attachments_cgroup_mount(observers->attachments) : NULL;
 }
 
 /* Starts what serving needs, and shuts this thread in. On failure, a sentence in @error, and some
  * of it may be there. */
-static int prepare(const Arguments *arguments, const Observers *observers, Tree *tree, Watch *watch,
-                   int news, Ops *ops, Helpers *helpers, GError **error)
+static int prepare(const Arguments *arguments, Tree *tree, Watch *watch, int news, Ops *ops,
+                   Helpers *helpers, GError **error)
 {
         BrokerWork work = {
                 .mountpoint = arguments->namespace ? NULL : arguments->mountpoint,
@@ -211,12 +214,20 @@ static int prepare(const Arguments *arguments, const Observers *observers, Tree 
                 .keeps_output = arguments->foreground,
                 .arguments = arguments->words,
         };
-        SandboxRole role =
-                command_means_kernel(arguments->source) ? SANDBOX_KERNEL : SANDBOX_OBJECT;
-        int r = broker_new(&helpers->broker, &work, error);
+        SandboxRole role = SANDBOX_OBJECT;
+        int r;
 
+        if (command_means_kernel(arguments->source)) {
+                role = SANDBOX_KERNEL;
+                /* The broker that looks has its descriptors from here. */
+                work.pins = helpers->pins_look = pins_look_new();
+        }
+        r = broker_new(&helpers->broker, &work, error);
         if (r < 0)
                 return r;
+        if (work.pins)
+                helpers->observers.pins =
+                        pins_new(pins_look_fd(work.pins), broker_list_pins, helpers->broker);
         if (watch) {
                 helpers->follow = follow_new(watch, tree, ops, error);
                 if (!helpers->follow)
@@ -225,7 +236,7 @@ static int prepare(const Arguments *arguments, const Observers *observers, Tree 
                                  error);
         }
         if (r == 0)
-                r = sandbox_enter(role, observers_listed(observers), error);
+                r = sandbox_enter(role, listed_directory(&helpers->observers), error);
         if (r == 0 && watch)
                 r = follow_start(helpers->follow, error);
         return r;
@@ -241,16 +252,17 @@ static int finish(Helpers *helpers, Ops *ops)
         if (!ops_unmount_inside(ops) && helpers->broker && ops_is_mounted(ops))
                 r = broker_unmount(helpers->broker);
         broker_free(helpers->broker);
+        g_clear_pointer(&helpers->observers.pins, pins_free);
+        g_clear_pointer(&helpers->pins_look, pins_look_free);
         return r;
 }
 
 /* Shuts itself in, and serves until it is told to end. */
-static int serve_inside(const Arguments *arguments, const Observers *observers, Tree *tree,
-                        Watch *watch, int news, Ops *ops)
+static int serve_inside(const Arguments *arguments, Tree *tree, Watch *watch, int news, Ops *ops,
+                        Helpers *helpers)
 {
-        Helpers helpers = { 0 };
         g_autoptr(GError) error = NULL;
-        int r = prepare(arguments, observers, tree, watch, news, ops, &helpers, &error), unmounted;
+        int r = prepare(arguments, tree, watch, news, ops, helpers, &error), unmounted;
 
         if (news >= 0)
                 close(news);
@@ -267,7 +279,7 @@ static int serve_inside(const Arguments *arguments, const Observers *observers, 
                         syslog(LOG_ERR, "serving %s ended: %s", arguments->mountpoint,
                                g_strerror(-r));
         }
-        unmounted = finish(&helpers, ops);
+        unmounted = finish(helpers, ops);
         if (unmounted < 0)
                 syslog(LOG_ERR, "cannot unmount %s: %s", arguments->mountpoint,
                        unmounted == -EPIPE   ? "the process bpfmeta-broker has ended"
@@ -285,7 +297,7 @@ static int serve(const Arguments *arguments, const Namespace *namespace, Source 
         g_autoptr(Watch) watch = open_watch(arguments, &news);
         g_autoptr(Attachments) attachments =
                 command_means_kernel(arguments->source) ? attachments_new() : NULL;
-        Observers observers = { .attachments = attachments };
+        Helpers helpers = { .observers.attachments = attachments };
         g_autoptr(Catalog) catalog = catalog_new(source, options->memory, watch != NULL);
         TreeLook look = { options->has_uid, options->uid, options->gid, options->mode };
         g_autoptr(Tree) tree = tree_new(catalog, watch, &look);
@@ -303,7 +315,7 @@ static int serve(const Arguments *arguments, const Namespace *namespace, Source 
         g_autoptr(GError) error = NULL;
         g_autoptr(Ops) ops = ops_mount(&how, tree, tree_answers, ready, &error);
 
-        catalog_set_observers(catalog, &observers);
+        catalog_set_observers(catalog, &helpers.observers);
         if (!ops) {
                 say("%s", error->message);
                 return EXIT_MOUNT;
@@ -313,7 +325,7 @@ static int serve(const Arguments *arguments, const Namespace *namespace, Source 
         /* The directory in which it was started shall not be busy for it. */
         if (chdir("/") < 0)
                 syslog(LOG_WARNING, "cannot change to /: %s", g_strerror(errno));
-        return serve_inside(arguments, &observers, tree, watch, news, ops);
+        return serve_inside(arguments, tree, watch, news, ops, &helpers);
 }
 
 /* Says what a loader would refuse to whoever mounts, and to the log. In the foreground that is one.

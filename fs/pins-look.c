@@ -34,6 +34,7 @@ struct PinsLook {
         int mountinfo;
         int error;           /* an errno: mountinfo can't be read */
         bool mounts_changed; /* it has to be read again */
+        bool more_mounts;    /* than PINS_MAX_MOUNTS */
         GPtrArray *trees;    /* PinTree */
         GPtrArray *views;    /* View */
 };
@@ -77,6 +78,12 @@ void pins_look_free(PinsLook *look)
 int pins_look_fd(const PinsLook *look)
 {
         return look->watches.fd;
+}
+
+void pins_look_fds(const PinsLook *look, int fds[PINS_LOOK_FDS])
+{
+        fds[0] = look->watches.fd;
+        fds[1] = look->mountinfo;
 }
 
 /* Mounts */
@@ -175,12 +182,17 @@ static void take_mounts(PinsLook *look, const Mounts *mounts)
 
         look->trees = g_ptr_array_new_with_free_func((GDestroyNotify)pin_tree_free);
         g_ptr_array_set_size(look->views, 0);
-        for (guint i = 0; i < mounts->all->len && found->len < PINS_MAX_MOUNTS; i++) {
+        look->more_mounts = false;
+        for (guint i = 0; i < mounts->all->len; i++) {
                 const Mount *mount = mounts_get(mounts, i);
 
                 /* Of a directory that was removed nothing is left. */
                 if (strcmp(mount->type, "bpf") != 0 || g_str_has_suffix(mount->root, "//deleted"))
                         continue;
+                if (found->len == PINS_MAX_MOUNTS) {
+                        look->more_mounts = true;
+                        break;
+                }
                 g_ptr_array_add(found, (gpointer)mount);
                 g_ptr_array_add(look->views, view_new(mounts, mount));
         }
@@ -473,6 +485,8 @@ void pins_look_list(const PinsLook *look, GByteArray *out)
                          "not all are looked at: more than %u pins or %u directories, or more "
                          "than %u deep",
                          PINS_MAX, PINS_MAX_DIRECTORIES, PINS_MAX_DEPTH);
+        if (look->more_mounts)
+                add_note(&list, "not all are looked at: more than %u mounts", PINS_MAX_MOUNTS);
         for (guint i = 0; i < look->views->len; i++) {
                 const View *view = look->views->pdata[i];
 

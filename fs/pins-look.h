@@ -59,6 +59,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(PinsLook, pins_look_free)
  * poll(2) for POLLPRI on /proc/self/mountinfo, for each open file of its own. */
 int pins_look_fd(const PinsLook *look);
 
+/* All descriptors that the module needs; -1 in place of one that there is not. */
+#define PINS_LOOK_FDS 2
+void pins_look_fds(const PinsLook *look, int fds[PINS_LOOK_FDS]);
+
 /*
  * Brings what is known up to date: what was pinned, renamed, unlinked, mounted or unmounted before
  * the call is seen. The process's working directory is "/" afterwards.

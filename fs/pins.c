@@ -119,6 +119,8 @@ int pins_update(Pins *pins, gint64 now)
         g_autoptr(GByteArray) list = NULL;
         bool due = pins->unwatched && now - pins->time >= PINS_REUSE;
 
+        if (pins->error != 0 && now - pins->time < PINS_RETRY)
+                return pins->error;
         if (!has_changed(pins) && pins->asked && pins->error == 0 && !due)
                 return 0;
         list = g_byte_array_new();

@@ -33,6 +33,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pins, pins_free)
 /* Where something can't be watched, everything is looked at again, but not more often than this: in
  * microseconds. */
 #define PINS_REUSE 50000
+/* If the other half can't be asked, it isn't again for this long, for each question may have to
+ * wait: in microseconds. */
+#define PINS_RETRY 1000000
 
 /* Brings what is known up to date. @now is g_get_monotonic_time(). 0, or -errno if the other half
  * can't be asked: then what was known stays, and a line says so. */

@@ -7,8 +7,8 @@
  * capabilities, no_new_privs, Landlock (from Linux 5.13 on), seccomp. seccomp is the wall: bpf(2)
  * and the unmount need CAP_SYS_ADMIN, which would permit nearly anything else.
  *
- * The broker has no Landlock: nobody may unmount under it. It opens no file either, for its filter
- * has no call for that.
+ * The brokers have no Landlock: nobody may unmount or copy a mount under it. They open no file
+ * either, for their filter lets them open directories at most.
  */
 
 #include "sandbox.h"
@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -29,13 +30,15 @@
 
 #define CAPABILITY(number) (UINT64_C(1) << (number))
 
-/* The capabilities that each role keeps, if it has them. The broker finds the mount point by its
- * path, which may lead through directories that only their owners may search. */
+/* The capabilities that each role keeps, if it has them. The brokers find the mount point by its
+ * path, which may lead through directories that only their owners may search, as may those of pins.
+ */
 static const uint64_t capabilities[] = {
         [SANDBOX_KERNEL] = CAPABILITY(CAP_SYS_ADMIN),
         [SANDBOX_OBJECT] = 0,
         [SANDBOX_RECEIVER] = 0,
         [SANDBOX_BROKER] = CAPABILITY(CAP_SYS_ADMIN) | CAPABILITY(CAP_DAC_READ_SEARCH),
+        [SANDBOX_PINS_BROKER] = CAPABILITY(CAP_SYS_ADMIN) | CAPABILITY(CAP_DAC_READ_SEARCH),
         [SANDBOX_EVENTS_BROKER] = CAPABILITY(CAP_SYS_ADMIN) | CAPABILITY(CAP_DAC_READ_SEARCH),
 };
 
@@ -104,6 +107,12 @@ static int open_readable(SandboxRole role)
         return path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 }
 
+static bool is_broker(SandboxRole role)
+{
+        return role == SANDBOX_BROKER || role == SANDBOX_PINS_BROKER ||
+               role == SANDBOX_EVENTS_BROKER;
+}
+
 static int shut_files(SandboxRole role, const char *listed)
 {
         LandlockRule rules[] = {
@@ -127,7 +136,7 @@ static int shut(SandboxRole role, const char *listed, const char **what)
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return -errno;
         *what = "Landlock";
-        if (role != SANDBOX_BROKER && role != SANDBOX_EVENTS_BROKER)
+        if (!is_broker(role))
                 r = shut_files(role, listed);
         if (r < 0)
                 return r;

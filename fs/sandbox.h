@@ -19,6 +19,7 @@ typedef enum SandboxRole {
         SANDBOX_OBJECT,        /* serves a file that has been read: no capability and no bpf(2) */
         SANDBOX_RECEIVER,      /* maps the event rings that it is given: no capability */
         SANDBOX_BROKER,        /* unmounts */
+        SANDBOX_PINS_BROKER,   /* the same, and looks at what is pinned */
         SANDBOX_EVENTS_BROKER, /* the same, and opens event rings */
 } SandboxRole;
 

@@ -21,7 +21,7 @@ PROG_GET_NEXT_ID, MAP_GET_NEXT_ID = 11, 12
 PROG_GET_FD_BY_ID, MAP_GET_FD_BY_ID = 13, 14
 OBJ_GET_INFO_BY_FD = 15
 BTF_LOAD = 18
-OBJ_GET = 7
+OBJ_PIN, OBJ_GET = 6, 7
 PROG_TEST_RUN = 10
 RAW_TRACEPOINT_OPEN = 17
 MAP_FREEZE = 22
@@ -214,6 +214,11 @@ def info_length(fd):
 def object_id(fd):
     """bpf_prog_info and bpf_map_info both begin with type and id."""
     return struct.unpack_from("<I", info(fd), 4)[0]
+
+
+def obj_pin(fd, path):
+    address, keep = pointer(os.fsencode(path) + b"\0")
+    call(OBJ_PIN, struct.pack("<QII", address, fd, 0))
 
 
 def obj_get(path):

@@ -372,6 +372,165 @@ static void test_cannot_start(void)
         in_process(cannot_start);
 }
 
+/* Pins */
+
+/* A bpffs with a map that is pinned as "map", and a broker that looks there. */
+static Broker *new_pins_broker(PinsLook **look)
+{
+        BrokerWork to_do = { .device = -1, .news = -1, .keeps_output = true };
+        Broker *broker = NULL;
+        int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "pinned", 4, 4, 1, NULL);
+
+        while (umount2("/sys/fs/bpf", MNT_DETACH) == 0)
+                ;
+        g_assert_cmpint(mkdir("/mnt/bpf", 0755), ==, 0);
+        g_assert_cmpint(mount("none", "/mnt/bpf", "bpf", 0, NULL), ==, 0);
+        g_assert_cmpint(map, >=, 0);
+        g_assert_cmpint(bpf_obj_pin(map, "/mnt/bpf/map"), ==, 0);
+        g_assert_cmpint(bpf_obj_pin(map, "/mnt/bpf/also"), ==, 0);
+        close(map);
+        *look = to_do.pins = pins_look_new();
+        g_assert_cmpint(broker_new(&broker, &to_do, NULL), ==, 0);
+        return broker;
+}
+
+/* True if the list that the broker gives has a record with the path. */
+static bool has_pin(Broker *broker, const char *path)
+{
+        g_autoptr(GByteArray) list = g_byte_array_new();
+        PinRecord record;
+
+        g_assert_cmpint(broker_list_pins(broker, list), ==, 0);
+        for (gsize at = 0; at < list->len; at += sizeof(record) + record.length) {
+                g_assert_cmpuint(list->len - at, >=, sizeof(record));
+                memcpy(&record, list->data + at, sizeof(record));
+                g_assert_cmpuint(record.length, <=, list->len - at - sizeof(record));
+                g_assert_cmpuint(record.kind, ==, PIN_MAP);
+                if (record.length == strlen(path) &&
+                    memcmp(list->data + at + sizeof(record), path, record.length) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static void lists_pins(void)
+{
+        g_autoptr(PinsLook) look = NULL;
+        Broker *broker = new_pins_broker(&look);
+
+        g_assert_true(has_pin(broker, "/mnt/bpf/map") && has_pin(broker, "/mnt/bpf/also"));
+        g_assert_cmpint(rename("/mnt/bpf/also", "/mnt/bpf/moved"), ==, 0);
+        g_assert_true(has_pin(broker, "/mnt/bpf/moved") && !has_pin(broker, "/mnt/bpf/also"));
+        g_assert_cmpint(unlink("/mnt/bpf/moved"), ==, 0);
+        g_assert_true(has_pin(broker, "/mnt/bpf/map") && !has_pin(broker, "/mnt/bpf/moved"));
+        /* It keeps no mount busy, and nothing is left of it. */
+        g_assert_cmpint(umount2("/mnt/bpf", 0), ==, 0);
+        g_assert_false(has_pin(broker, "/mnt/bpf/map"));
+        broker_free(broker);
+}
+
+/* Without mount_setattr(2), nothing is looked at. */
+static bool can_look(void)
+{
+        if (syscall(442, -1, "", 0, NULL, 0) == 0 || errno != ENOSYS)
+                return true;
+        g_test_skip("this kernel can't look without changing times of access");
+        return false;
+}
+
+static void test_lists_pins(void)
+{
+        if (can_look())
+                in_process(lists_pins);
+}
+
+/* As long a list as there can be comes whole. */
+static void lists_many_pins(void)
+{
+        g_autoptr(PinsLook) look = NULL;
+        Broker *broker = new_pins_broker(&look);
+        g_autoptr(GByteArray) list = g_byte_array_new();
+        g_autofree char *directory = g_strdup("/mnt/bpf");
+        int map = bpf_obj_get("/mnt/bpf/map"), n = 0;
+
+        /* Paths that are nearly as long as paths can be. */
+        for (int i = 0; i < 17; i++) {
+                g_autofree char *name = g_strnfill(200, 'a' + i);
+                g_autofree char *parent = directory;
+
+                directory = g_build_filename(parent, name, NULL);
+                g_assert_cmpint(mkdir(directory, 0755), ==, 0);
+        }
+        while (list->len < PINS_MAX_LIST - 1024 && n < 2000) {
+                g_autofree char *path = g_strdup_printf("%s/%d", directory, n++);
+
+                g_assert_cmpint(bpf_obj_pin(map, path), ==, 0);
+                if (n % 400 > 0)
+                        continue;
+                g_byte_array_set_size(list, 0);
+                g_assert_cmpint(broker_list_pins(broker, list), ==, 0);
+        }
+        g_assert_cmpuint(list->len, >, PINS_MAX_LIST - 8192);
+        g_assert_cmpuint(list->len, <=, PINS_MAX_LIST);
+        g_assert_nonnull(memmem(list->data, list->len, "not all are shown", 17));
+        broker_free(broker);
+}
+
+static void test_lists_many_pins(void)
+{
+        if (can_look())
+                in_process(lists_many_pins);
+}
+
+/* Nobody waits long for a list, and a late one is not taken for the next. */
+static void lists_too_late(void)
+{
+        g_autoptr(PinsLook) look = NULL;
+        Broker *broker = new_pins_broker(&look);
+        g_autoptr(GByteArray) list = g_byte_array_new();
+        pid_t pid = pid_of_broker();
+        int64_t start = g_get_monotonic_time(), took;
+
+        g_assert_cmpint(kill(pid, SIGSTOP), ==, 0);
+        g_assert_cmpint(broker_list_pins(broker, list), ==, -ETIMEDOUT);
+        took = (g_get_monotonic_time() - start) / G_TIME_SPAN_MILLISECOND;
+        g_assert_cmpint(took, >=, patience[QUESTION_PINS] - 10);
+        g_assert_cmpint(took, <, 3 * patience[QUESTION_PINS]);
+        g_assert_cmpuint(list->len, ==, 0);
+        g_assert_cmpint(rename("/mnt/bpf/also", "/mnt/bpf/moved"), ==, 0);
+        g_assert_cmpint(kill(pid, SIGCONT), ==, 0);
+        g_assert_true(has_pin(broker, "/mnt/bpf/moved"));
+
+        g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
+        wait_until_gone(pid);
+        g_assert_cmpint(broker_list_pins(broker, list), ==, -EPIPE);
+        g_assert_cmpuint(list->len, ==, 0);
+        broker_free(broker);
+}
+
+static void test_lists_too_late(void)
+{
+        if (can_look())
+                in_process(lists_too_late);
+}
+
+/* A broker that is not to look has no place for a list. */
+static void lists_nothing(void)
+{
+        Broker *broker = new_broker(mount_tree(), -1);
+        g_autoptr(GByteArray) list = g_byte_array_new();
+
+        g_assert_cmpint(broker_list_pins(broker, list), ==, -EINVAL);
+        g_assert_cmpuint(list->len, ==, 0);
+        g_assert_cmpint(broker_unmount(broker), ==, 0);
+        broker_free(broker);
+}
+
+static void test_lists_nothing(void)
+{
+        in_process(lists_nothing);
+}
+
 /* Event rings */
 
 static void ignore(bool loaded, uint32_t id, void *data)
@@ -641,6 +800,10 @@ int main(int argc, char **argv)
         g_test_add_func("/broker/answers-no-nonsense", test_answers_no_nonsense);
         g_test_add_func("/broker/has-a-name", test_has_a_name);
         g_test_add_func("/broker/cannot-start", test_cannot_start);
+        g_test_add_func("/broker/lists-pins", test_lists_pins);
+        g_test_add_func("/broker/lists-many-pins", test_lists_many_pins);
+        g_test_add_func("/broker/lists-too-late", test_lists_too_late);
+        g_test_add_func("/broker/lists-nothing", test_lists_nothing);
         g_test_add_func("/broker/hands-over", test_hands_over);
         g_test_add_func("/broker/keeps-nothing", test_keeps_nothing);
         g_test_add_func("/broker/is-missed-by-events", test_is_missed_by_events);

@@ -552,6 +552,32 @@ static void test_more(World *world, gconstpointer data)
         }
 }
 
+/* As many paths as may be; and that there are more is said. */
+static void test_more_mounts(World *world, gconstpointer data)
+{
+        g_autofree char *all = in_top(world, "all");
+        g_autofree char *text = NULL;
+        guint n = 0;
+
+        pin(world, "x");
+        OK(mkdir(all, 0755));
+        OK(mount("none", all, "tmpfs", 0, NULL));
+        for (guint i = 0; i < PINS_MAX_MOUNTS; i++) {
+                g_autofree char *path = g_strdup_printf("%s/%u", all, i);
+
+                OK(mkdir(path, 0755));
+                OK(mount(world->bpf, path, NULL, MS_BIND, NULL));
+        }
+        text = said_of(world, PIN_MAP, world->id);
+        for (const char *at = text; (at = strstr(at, "/x\n")); at++)
+                n++;
+        g_assert_cmpuint(n, ==, PINS_MAX_MOUNTS);
+        g_assert_true(g_str_has_suffix(text, "(not all are looked at: more than 1024 mounts)\n"));
+        OK(umount2(all, MNT_DETACH));
+        OK(rmdir(all));
+        assert_map(world, "$/bpf/x\n");
+}
+
 static void test_deep(World *world, gconstpointer data)
 {
         g_autoptr(GString) path = g_string_new("d");
@@ -892,9 +918,10 @@ static void test_cannot_ask_again(void)
         g_assert_cmpint(pins_update(pins, 0), ==, -EPIPE);
         pins_append(pins, PIN_MAP, 7, out);
         g_assert_cmpstr(out->str, ==, "(cannot be looked at: Broken pipe)\n");
-        /* It is asked again though nothing has changed. */
+        /* It is asked again though nothing has changed, but not by everybody. */
         error = 0;
-        g_assert_cmpint(pins_update(pins, 1), ==, 0);
+        g_assert_cmpint(pins_update(pins, PINS_RETRY - 1), ==, -EPIPE);
+        g_assert_cmpint(pins_update(pins, PINS_RETRY), ==, 0);
         g_string_truncate(out, 0);
         pins_append(pins, PIN_MAP, 7, out);
         g_assert_cmpstr(out->str, ==, "/a\n");
@@ -927,6 +954,7 @@ int main(int argc, char **argv)
         add("/pins/quiet", test_quiet);
         add("/pins/many", test_many);
         add("/pins/more", test_more);
+        add("/pins/more-mounts", test_more_mounts);
         add("/pins/deep", test_deep);
         add("/pins/overflow", test_overflow);
         add("/pins/races", test_races);

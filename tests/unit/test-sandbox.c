@@ -8,6 +8,7 @@
  */
 
 #include "filter.h"
+#include "pins-look.h"
 #include "sandbox.h"
 
 #include <arpa/inet.h>
@@ -25,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -60,10 +62,14 @@ typedef struct World {
         uint32_t map_id;
         uint32_t prog_id;
         bool landlock;   /* the kernel has it */
+        bool setattr;    /* and mount_setattr(2) */
         int pair[2];     /* connected datagram sockets */
         pid_t victim;    /* a process that sleeps */
         int drop_caches; /* open for writing */
         int opened;      /* the file, open for reading */
+        int directory;   /* dir, open for reading */
+        char *pin;       /* of the map, in bpffs */
+        PinsLook *look;
 } World;
 
 #define N_ROLES (SANDBOX_EVENTS_BROKER + 1)
@@ -72,7 +78,8 @@ typedef struct World {
 enum {
         RECEIVER = 1 << SANDBOX_RECEIVER,
         EVENTS = 1 << SANDBOX_EVENTS_BROKER,
-        BROKERS = 1 << SANDBOX_BROKER | EVENTS,
+        PINS = 1 << SANDBOX_PINS_BROKER | EVENTS,
+        BROKERS = 1 << SANDBOX_BROKER | PINS,
 };
 
 #define RESULT(call) ((call) < 0 ? errno : 0)
@@ -141,10 +148,16 @@ static void enter_world(World *world)
         world->bpffs = g_build_filename(world->dir, "bpffs", NULL);
         g_assert_cmpint(mkdir(world->bpffs, 0755), ==, 0);
         g_assert_cmpint(mount("none", world->bpffs, "bpf", 0, NULL), ==, 0);
+        world->directory = open(world->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        g_assert_cmpint(world->directory, >=, 0);
 
         world->landlock = has_landlock();
+        world->setattr = syscall(442, -1, "", 0, NULL, 0) == 0 || errno != ENOSYS;
         world->map = make_map();
         g_assert_cmpint(world->map, >=, 0);
+        world->pin = g_build_filename(world->bpffs, "map", NULL);
+        g_assert_cmpint(bpf_obj_pin(world->map, world->pin), ==, 0);
+        world->look = pins_look_new();
         world->prog = load_prog();
         g_assert_cmpint(world->prog, >=, 0);
         world->perf = open_perf();
@@ -366,6 +379,80 @@ static int try_chroot(World *world)
 static int try_chdir(World *world)
 {
         return RESULT(chdir(world->dir));
+}
+
+static int try_fchdir(World *world)
+{
+        return RESULT(fchdir(world->directory));
+}
+
+static int try_open_directory(World *world)
+{
+        return RESULT(open(world->mounted, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+static int try_list_directory(World *world)
+{
+        char entries[4096];
+
+        return RESULT(syscall(SYS_getdents64, world->directory, entries, sizeof(entries)));
+}
+
+static int try_watch(World *world)
+{
+        return RESULT(inotify_add_watch(pins_look_fd(world->look), world->bpffs, IN_CREATE));
+}
+
+/* open_tree(2) with OPEN_TREE_CLONE: newer than some libraries that this is built with. */
+static int copy_mount(const char *path, unsigned int flags)
+{
+        return syscall(428, AT_FDCWD, path, 1 | O_CLOEXEC | flags);
+}
+
+static int try_copy_mount(World *world)
+{
+        return RESULT(copy_mount(world->bpffs, 0));
+}
+
+static int try_copy_mounts(World *world)
+{
+        return RESULT(copy_mount(world->dir, AT_RECURSIVE));
+}
+
+/* move_mount(2) with MOVE_MOUNT_F_EMPTY_PATH */
+static int try_mount_copy(World *world)
+{
+        int fd = copy_mount(world->bpffs, 0);
+
+        return RESULT(syscall(429, fd, "", AT_FDCWD, world->mounted, 4));
+}
+
+/* mount_setattr(2) with MOUNT_ATTR_NOATIME */
+static int set_noatime(int fd, const char *path, unsigned int flags)
+{
+        const uint64_t attr[] = { 0x10, 0x70, 0, 0 };
+
+        return syscall(442, fd, path, flags, attr, sizeof(attr));
+}
+
+static int try_change_copy(World *world)
+{
+        return RESULT(set_noatime(copy_mount(world->bpffs, 0), "", AT_EMPTY_PATH));
+}
+
+static int try_change_mount(World *world)
+{
+        return RESULT(set_noatime(AT_FDCWD, world->bpffs, 0));
+}
+
+static int try_change_mount_by_path(World *world)
+{
+        return RESULT(set_noatime(AT_FDCWD, world->bpffs, AT_EMPTY_PATH));
+}
+
+static int try_obj_get(World *world)
+{
+        return RESULT(bpf_obj_get(world->pin));
 }
 
 static int try_socket(World *world)
@@ -786,7 +873,17 @@ static const Try must_fail[] = {
         { "chmod", try_chmod },
         { "chown", try_chown },
         { "chroot", try_chroot },
-        { "chdir", try_chdir },
+        { "chdir", try_chdir, .may = PINS },
+        { "fchdir", try_fchdir, .may = PINS },
+        { "open-directory", try_open_directory, .by_landlock = true, .may = PINS },
+        { "list-directory", try_list_directory, true, .may = PINS },
+        { "inotify_add_watch", try_watch, .may = PINS },
+        { "open_tree", try_copy_mount, .may = PINS },
+        { "open_tree-recursive", try_copy_mounts },
+        { "move_mount", try_mount_copy },
+        { "mount_setattr", try_change_copy, .may = PINS },
+        { "mount_setattr-mount", try_change_mount },
+        { "mount_setattr-path", try_change_mount_by_path },
         { "socket-tcp", try_socket },
         { "socket-udp", try_udp },
         { "socket-unix", try_unix_socket },
@@ -830,6 +927,7 @@ static const Try must_fail[] = {
         { "bpf-map-freeze", try_map_freeze },
         { "bpf-map-next-key", try_map_next_key },
         { "bpf-obj-pin", try_pin },
+        { "bpf-obj-get", try_obj_get, .may = PINS },
         { "bpf-prog-bind-map", try_bind },
         { "bpf-prog-test-run", try_test_run },
         { "bpf-prog-attach", try_attach },
@@ -975,6 +1073,23 @@ static int need_fdinfo(World *world)
         return 0;
 }
 
+/* What is pinned is found, and nothing hinders it. */
+static int need_pins(World *world)
+{
+        g_autoptr(GByteArray) list = g_byte_array_new();
+
+        pins_look_update(world->look);
+        pins_look_list(world->look, list);
+        /* Nothing is looked at then. */
+        if (!world->setattr)
+                return 0;
+        NEED(memmem(list->data, list->len, world->pin, strlen(world->pin)));
+        NEED(!memmem(list->data, list->len, "cannot be looked at", 19));
+        NEED(!memmem(list->data, list->len, "not looked at", 13));
+        NEED(!memmem(list->data, list->len, "not readable", 12));
+        return 0;
+}
+
 static void *thread_allocates(void *data)
 {
         g_autofree void *memory = g_malloc(1 << 24);
@@ -1030,7 +1145,7 @@ static void test_status(void)
         static const char *const sets[] = { "CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:" };
         const guint64 admin = 1ull << CAP_SYS_ADMIN;
         const guint64 broker = admin | 1ull << CAP_DAC_READ_SEARCH;
-        const guint64 kept[N_ROLES] = { admin, 0, 0, broker, broker };
+        const guint64 kept[N_ROLES] = { admin, 0, 0, broker, broker, broker };
 
         for (int role = 0; role < N_ROLES; role++) {
                 g_autofree char *path = NULL, *text = NULL;
@@ -1149,6 +1264,7 @@ typedef struct Need {
 static const Need must_work[] = {
         { "bpf", need_bpf, { SANDBOX_KERNEL, -2 } },
         { "fdinfo", need_fdinfo, { SANDBOX_KERNEL, -2 } },
+        { "pins", need_pins, { SANDBOX_PINS_BROKER, SANDBOX_EVENTS_BROKER, -2 } },
         { "threads", need_threads, { SANDBOX_KERNEL, SANDBOX_OBJECT, -2 } },
         { "libc", need_libc, { SANDBOX_KERNEL, SANDBOX_OBJECT, -2 } },
         { "user", need_user, { OUTSIDE, -2 } },
