@@ -25,6 +25,7 @@ OBJ_PIN, OBJ_GET = 6, 7
 PROG_TEST_RUN = 10
 RAW_TRACEPOINT_OPEN = 17
 MAP_FREEZE = 22
+LINK_GET_NEXT_ID = 31
 ENABLE_STATS = 32
 PROG_BIND_MAP = 35
 PROG_ATTACH = 8
@@ -161,6 +162,10 @@ def _ids(command):
 
 def prog_ids():
     return _ids(PROG_GET_NEXT_ID)
+
+
+def link_ids():
+    return _ids(LINK_GET_NEXT_ID)
 
 
 def map_ids():

@@ -10,6 +10,7 @@ import re
 import pytest
 
 from conftest import ok, run
+from test_links import raw_tp_link  # noqa: F401: a fixture
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 MAN = PROJECT / "man"
@@ -38,6 +39,9 @@ def items(lines, macro):
 TREE = sections("bpfmetafs.5")
 PROG_INFO = items(TREE["The info of a program"], "Pa")
 MAP_INFO = items(TREE["The info of a map"], "Pa")
+# There, an item names several keys.
+LINK_INFO = {word for line in TREE["The info of a link"] if line.startswith(".It Pa ")
+             for word in line.split()[2:] if word != ","}
 # The two lists of object files: the second begins after the program's last key.
 _objects = "\n".join(TREE["Object files"]).split(".Pa info\nof a map")
 OBJECT_PROG_INFO = items(_objects[0].splitlines(), "Pa")
@@ -53,6 +57,12 @@ def files_below(directory):
 def shape_of(parts, linked):
     """The path as the page writes it. What has a name of its author's is its directory there, with
     the name behind Ns Ar."""
+    if parts[0] == "links":
+        if linked:
+            return "links/7/prog"
+        return "/".join(["links", *["7"][:len(parts) - 1], *parts[2:3]]) + "/"
+    if linked and parts[1:3] == ("info", "links"):
+        return "131/info/links/7"
     if parts[0] == "maps":
         if linked:
             return "maps/30/progs/131"
@@ -66,7 +76,7 @@ def shape_of(parts, linked):
 
 def check_shapes(root, programs, maps):
     """Every kind of path below these programs and maps is in the page. Returns which."""
-    seen = {shape_of(path.relative_to(root).parts, False) for path in (root / "maps", *programs)}
+    seen = {shape_of(path.relative_to(root).parts, False) for path in (root / "maps", *programs) if path.exists()}
     for top in [*programs, *maps]:
         for where, directories, names in os.walk(top):
             for name in [".", *directories, *names]:
@@ -77,16 +87,19 @@ def check_shapes(root, programs, maps):
     return seen
 
 
-def test_the_page_names_what_a_mounted_tree_has(tree, program, load):
+def test_the_page_names_what_a_mounted_tree_has(tree, program, load, raw_tp_link):
     plain = load("plain")
-    programs = [tree / str(number) for number in (program.id, plain.id)]
+    _, link, linked = raw_tp_link
+    programs = [tree / str(number) for number in (program.id, plain.id, linked)]
     for directory in programs:
         assert files_below(directory / "info") <= PROG_INFO
     for number in program.map_ids:
         assert files_below(tree / "maps" / str(number) / "info") <= MAP_INFO
         assert files_below(programs[0] / "maps" / str(number) / "info") <= MAP_INFO
-    maps = [tree / "maps" / str(number) for number in program.map_ids]
-    assert check_shapes(tree, programs, maps) == SHAPES
+    assert files_below(tree / "links" / str(link) / "info") <= LINK_INFO
+    tops = [tree / "maps" / str(number) for number in program.map_ids]
+    tops.append(tree / "links" / str(link))
+    assert check_shapes(tree, programs, tops) | {"links/"} == SHAPES
     # What every program has is there, and the page is not about another tree.
     assert {"id", "type", "name", "tag", "loaded_at", "uid", "run_cnt", "map_ids"} <= \
         files_below(programs[0] / "info")

@@ -13,7 +13,7 @@ import pytest
 import bpf
 from conftest import SLOWNESS, eventually, ok, run
 
-PROG_ATTACH, PROG_DETACH, LINK_CREATE, LINK_UPDATE, LINK_GET_NEXT_ID = 8, 9, 28, 29, 31
+PROG_ATTACH, PROG_DETACH, LINK_CREATE, LINK_UPDATE = 8, 9, 28, 29
 RAW_TRACEPOINT, CGROUP_SKB, XDP = 17, 8, 6
 CGROUP_INET_INGRESS, CGROUP_INET_EGRESS, ATTACH_XDP = 0, 1, 37
 RETURN_1 = struct.pack("<BBhi", 0xB7, 0, 0, 1) + struct.pack("<BBhi", 0x95, 0, 0, 0)
@@ -23,10 +23,6 @@ RETURN_2 = struct.pack("<BBhi", 0xB7, 0, 0, 2) + struct.pack("<BBhi", 0x95, 0, 0
 def link_id(fd):
     """bpf_link_info: type, id, prog_id."""
     return struct.unpack_from("<I", bpf.info(fd), 4)[0]
-
-
-def link_ids():
-    return bpf._ids(LINK_GET_NEXT_ID)
 
 
 def cgroup2():
@@ -230,7 +226,7 @@ def test_watching_does_not_hold_a_link(daemon, mountpoint, cgroup, skb):
             one = link_id(fd)
             os.close(fd)
             end = time.monotonic() + 1 * SLOWNESS
-            while one in link_ids():
+            while one in bpf.link_ids():
                 assert time.monotonic() < end, "the link is held"
     finally:
         stop.set()

@@ -16,15 +16,15 @@ SAID = re.compile(r"No such file or directory|File removed before we read it|Inp
 # or where the kernel has forgotten it meanwhile, and it has another number now.
 CHANGED = re.compile(r"cp: skipping file '.*', as it was replaced while being copied")
 # Of which file: a path in the tree, in which the tool was started.
-PATH = re.compile(r"(?:\./|['\"]|^\w+: )((?:[0-9]|maps)[^:'\"]*)")
+PATH = re.compile(r"(?:\./|['\"]|^\w+: )((?:[0-9]|maps|links)[^:'\"]*)")
 # What tar and rsync say last, after their reasons.
 SUMMARY = re.compile(r"tar: Exiting with failure status due to previous errors"
                      r"|rsync (?:warning|error): some files.* \(code 2[34]\) .*")
 
 
 def exists(command, number):
-    """Whether the kernel has the program or map: command is bpf.PROG_GET_NEXT_ID or
-    bpf.MAP_GET_NEXT_ID. Does not open it: a descriptor would keep it."""
+    """Whether the kernel has the program, map or link: command is bpf.PROG_GET_NEXT_ID,
+    bpf.MAP_GET_NEXT_ID or bpf.LINK_GET_NEXT_ID. Does not open it: a descriptor would keep it."""
     try:
         following = bpf.call(command, struct.pack("<III", number - 1, 0, 0))[1]
     except FileNotFoundError:
@@ -33,13 +33,15 @@ def exists(command, number):
 
 
 def has_gone(path):
-    """Whether a path in the tree, relative to it, is of a program or map that has gone."""
+    """Whether a path in the tree, relative to it, is of a program, map or link that has gone."""
     parts = path.split("/")
     programs = parts[:1] + [b for a, b in zip(parts, parts[1:]) if a == "progs"]
     maps = [b for a, b in zip(parts, parts[1:]) if a == "maps"]
+    links = [b for a, b in zip(parts, parts[1:]) if a == "links"]
     return any(re.fullmatch("[0-9]+", number) and not exists(command, int(number))
                for command, numbers in ((bpf.PROG_GET_NEXT_ID, programs),
-                                        (bpf.MAP_GET_NEXT_ID, maps))
+                                        (bpf.MAP_GET_NEXT_ID, maps),
+                                        (bpf.LINK_GET_NEXT_ID, links))
                for number in numbers)
 
 

@@ -31,7 +31,7 @@ class Walker(Role):
             return
         name = random.choice(names)
         self.walk(name)
-        if name != "maps":
+        if name.isdigit():
             self.check(name)
         self.counts["directories"] += 1
 

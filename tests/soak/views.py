@@ -16,7 +16,7 @@ def of_tree(tree):
     found = {}
     for number in os.listdir(tree):
         with contextlib.suppress(FileNotFoundError):
-            if number != "maps":
+            if number.isdigit():
                 found["prog", number] = *kind_and_name(tree / number), frozenset(
                     name for name in os.listdir(tree / number / "maps") if name.isdigit())
     for number in os.listdir(tree / "maps"):

@@ -79,6 +79,7 @@ enum {
         RECEIVER = 1 << SANDBOX_RECEIVER,
         EVENTS = 1 << SANDBOX_EVENTS_BROKER,
         PINS = 1 << SANDBOX_PINS_BROKER | EVENTS,
+        KERNEL = 1 << SANDBOX_KERNEL,
         BROKERS = 1 << SANDBOX_BROKER | PINS,
 };
 
@@ -876,7 +877,7 @@ static const Try must_fail[] = {
         { "chdir", try_chdir, .may = PINS },
         { "fchdir", try_fchdir, .may = PINS },
         { "open-directory", try_open_directory, .by_landlock = true, .may = PINS },
-        { "list-directory", try_list_directory, true, .may = PINS },
+        { "list-directory", try_list_directory, true, .may = PINS | KERNEL },
         { "inotify_add_watch", try_watch, .may = PINS },
         { "open_tree", try_copy_mount, .may = PINS },
         { "open_tree-recursive", try_copy_mounts },
