@@ -231,7 +231,7 @@ void object_went(Object *object)
 
         if (object->gone)
                 return;
-        /* What is not watched the kernel was not allowed to remember. */
+        /* The kernel remembers only objects that are watched. */
         if (catalog->events && object->kind->is_watched(object))
                 g_array_append_val(catalog->forgotten, forgotten);
         object->gone = true;
@@ -266,7 +266,7 @@ void catalog_went(Catalog *catalog, const ObjectKind *kind, uint32_t id)
                 for_indexes(catalog, kind, id, index_unloaded);
 }
 
-/* Whatever of that kind is not in @listed has gone. */
+/* All objects of that kind that are not in @listed have gone. */
 static void keep_only(Catalog *catalog, const ObjectKind *kind, GHashTable *listed)
 {
         g_autoptr(GList) objects = g_hash_table_get_keys(catalog->objects);

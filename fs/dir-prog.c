@@ -68,7 +68,7 @@ int prog_list(Lister *lister)
                 r = metadata_entry(lister->place, i, name, false, &entry);
                 if (r == -ENOENT)
                         return r;
-                /* What one map does not give hides nothing of the others. */
+                /* A map that can't be read hides nothing of the others. */
                 if (r == 0)
                         lister_give(lister, entry);
         }

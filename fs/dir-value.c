@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Variables and values as entries. What is kept of them needs no look at the map. */
+/* Variables and values as entries. Those that are kept need no look at the map. */
 
 #include "dir-value.h"
 
@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Which value a directory is of. */
+/* The value that a directory shows. */
 typedef struct ValuePlace {
         guint refs;
         Map *map;               /* owned */
@@ -263,7 +263,7 @@ int value_list(Lister *lister)
                 r = entry_at(lister->place, &inside, i, name_at(&inside, i, number), false, &entry);
                 if (r == -ENOENT)
                         return r;
-                /* What can't be read now hides nothing of the others. */
+                /* A value that can't be read now hides nothing of the others. */
                 if (r == 0)
                         lister_give(lister, entry);
         }

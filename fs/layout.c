@@ -20,7 +20,7 @@ Place layout_root(void)
         return place_new(&row_root, NULL, NULL);
 }
 
-/* What a place is of must still be there, or a directory would outlive its object for those who are
+/* A place's object must still be there, or a directory would outlive its object for those who are
  * inside. */
 static int check(const Place *place)
 {

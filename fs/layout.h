@@ -21,7 +21,7 @@ void layout_init(Catalog *catalog);
 Place layout_root(void);
 
 /* Calls @func for the entries of @place whose keys are above @after, in the order of keys. 0 or
- * -errno; -ENOENT: what the directory is of has gone. Entries that vanish meanwhile are left out.
+ * -errno; -ENOENT: the directory's object has gone. Entries that vanish meanwhile are left out.
  */
 int layout_list(Catalog *catalog, const Place *place, uint64_t after, EntryFunc func, void *data);
 

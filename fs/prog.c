@@ -93,7 +93,7 @@ static bool is_struct_ops(Object *object)
         return false;
 }
 
-/* Whether a map of operations is in use is asked of the map. Who looks at a map tells the
+/* Only a map of operations tells whether it is in use. Code that looks at a map tells the
  * observers. */
 static void look_at_maps(Catalog *catalog)
 {
