@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-/* What points somewhere is borrowed from the command line. */
+/* All pointers but options are borrowed from the command line. */
 typedef struct Arguments {
         const char *source;
         const char *mountpoint;
@@ -23,7 +23,7 @@ typedef struct Arguments {
 
 /*
  * Takes the command line, with @arguments empty but for its options, which have their defaults.
- * What is wrong is said on standard error, and what is asked for on standard output. -1 if there is
+ * Prints what is wrong on standard error, and help and version on standard output. -1 if there is
  * something to mount, else the exit status.
  */
 int arguments_parse(Arguments *arguments, int argc, char **argv);

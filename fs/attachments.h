@@ -6,11 +6,11 @@
  * Where programs are attached: by links, and without them to cgroups, interfaces, the network
  * namespace and struct_ops maps.
  *
- * Links are looked at in each call (links.h says what that means). What has no link is found by a
- * scan of cgroups and interfaces, which serves everybody for ATTACHMENTS_MAX_AGE; a program's link
+ * Links are looked at in each call (links.h says what that means). A scan of cgroups and interfaces
+ * finds attachments without a link and serves everybody for ATTACHMENTS_MAX_AGE; a program's link
  * that is younger than the scan causes a new one. @now is g_get_monotonic_time() in all calls.
  *
- * What can't be seen at all: programs that are attached to sockets (SO_ATTACH_BPF, reuseport) or
+ * Nothing shows programs that are attached to sockets (SO_ATTACH_BPF, reuseport) or
  * routes, to perf events by ioctl(2), to sockmaps and infrared devices without a link, as actions
  * of tc, or to another network namespace without a link.
  */

@@ -34,8 +34,8 @@ int64_t boottime_parse_offset(const char *text)
         return 0;
 }
 
-/* What /proc/self/timens_offsets tells is the namespace of the children to come. One who has asked
- * for a new namespace and neither forked nor run a program since is not in it. */
+/* /proc/self/timens_offsets has the offsets of the namespace of the children to come. A process
+ * that has asked for a new namespace and neither forked nor run a program since is not in it. */
 static bool is_in_namespace_of_children(void)
 {
         g_autofree char *own = g_file_read_link("/proc/self/ns/time", NULL);

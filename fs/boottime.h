@@ -18,7 +18,7 @@ typedef struct BootTime {
 } BootTime;
 
 /* Reads the offset from /proc, which the sandbox hides later. It can't change: a namespace's
- * offsets are fixed once a process is in it. */
+ * offsets can't change once a process is in it. */
 void boottime_init(BootTime *boot);
 
 /* The offset of CLOCK_BOOTTIME, in nanoseconds, that the text of /proc/PID/timens_offsets has; 0 if

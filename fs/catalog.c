@@ -231,7 +231,7 @@ void object_went(Object *object)
 
         if (object->gone)
                 return;
-        /* The kernel was allowed to remember only what is watched. */
+        /* The kernel remembers only objects that are watched. */
         if (catalog->events && object->kind->is_watched(object))
                 g_array_append_val(catalog->forgotten, forgotten);
         object->gone = true;

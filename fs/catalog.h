@@ -6,8 +6,8 @@
  * The objects that are known: programs and maps, one of each by id, shared by all nodes that show
  * it and dropped with the last of them.
  *
- * What is particular to a kind of object is in its ObjectKind, in a file of its own. The catalog
- * finds objects, and sees that they are still there.
+ * An ObjectKind has what is particular to a kind of object, in a file of its own. The catalog finds
+ * objects, and sees that they are still there.
  *
  * Not thread-safe: the tree's lock is held around every call.
  */
@@ -42,7 +42,7 @@ typedef struct Object {
 typedef struct ObservedKey {
         const char *name; /* NULL ends a table */
         bool (*is_there)(const Observers *observers);
-        /* Appends the whole text. What can't be looked at is a line in parentheses. */
+        /* Appends the whole text. A line in parentheses stands for what can't be looked at. */
         void (*look)(const Observers *observers, Object *object, GString *out);
 } ObservedKey;
 
@@ -87,7 +87,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Catalog, catalog_free)
 /* The source and what was read of it last; borrowed. */
 Source *catalog_source(Catalog *catalog);
 Contents *catalog_contents(Catalog *catalog);
-/* The observers, which answer for observed keys; borrowed. Until they are set, there are none. */
+/* The observers, which are asked for observed keys; borrowed. There are none until they are set. */
 void catalog_set_observers(Catalog *catalog, const Observers *observers);
 const Observers *catalog_observers(const Catalog *catalog);
 /* The index that @ops describes, made when it is asked for first; borrowed. */
@@ -100,9 +100,9 @@ void catalog_reserve(Catalog *catalog, const ObjectKind *kind, NamesReserved res
 /* Events: an object of @kind has come, or gone. */
 void catalog_came(Catalog *catalog, const ObjectKind *kind, uint32_t id);
 void catalog_went(Catalog *catalog, const ObjectKind *kind, uint32_t id);
-/* Some were lost: what the source no longer lists has gone. */
+/* Some were lost: objects that the source no longer lists have gone. */
 void catalog_compare(Catalog *catalog, const ObjectKind *kind);
-/* There will be no more, and whatever they told of counts as gone. */
+/* There will be no more events: all objects of which they told count as gone. */
 void catalog_stop_events(Catalog *catalog, const ObjectKind *kind);
 bool catalog_has_events(const Catalog *catalog);
 
@@ -119,8 +119,8 @@ Object *catalog_known(Catalog *catalog, const ObjectKind *kind, uint32_t id);
 
 /* 0 if the object is still there, else -errno. */
 int object_check(Object *object);
-/* To be called by whoever finds out that it has gone: whatever finds out later, an event or a
- * request, no longer finds the object, and the kernel would never be told. */
+/* The first to find out that the object has gone, a request or an event, calls this. Later ones no
+ * longer find the object, so without this call the kernel would never be told. */
 void object_went(Object *object);
 /* The kernel has to look the object up again. */
 void object_forget(Catalog *catalog, const ObjectKind *kind, uint32_t id);

@@ -6,8 +6,9 @@
  * The last reads of maps: the bytes, a part of a long text, and the members of a struct. One of
  * each is kept, for the requests of one cat, ls or tar come in a row.
  *
- * A read of a map that can't change any more is good for ever. A read of a map that can still
- * change is good for the request that made it, and never after that, whatever becomes of the map.
+ * Contents of a map that can't change any more are good for ever. Contents that were read while the
+ * map could still change are good for that one request, and never after it, whatever becomes of the
+ * map.
  */
 
 #include "source.h"

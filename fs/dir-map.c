@@ -12,7 +12,7 @@ bool map_has_vars(Catalog *catalog, const Place *place, const OwnEntry *own)
 {
         Map *map = map_of(place_shown(place));
 
-        /* A directory that was shown once stays, also if the map can't be looked at now. */
+        /* Variables that were shown once stay, also if the map can't be looked at now. */
         return map_update(map) != -ENOENT && map_is_shown(map);
 }
 

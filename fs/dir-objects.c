@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* @seek: who holds it is asked for if it is not known. */
+/* @seek: asks for the object's guardian if none is known. */
 static int object_entry(Catalog *catalog, const Row *row, uint32_t id, const char *name, bool seek,
                         Entry *out)
 {

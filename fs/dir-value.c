@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Variables and values as entries. Texts that are kept need no look at the map. */
+/* Variables and values as entries. Those that are kept need no look at the map. */
 
 #include "dir-value.h"
 
@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Which value a directory is of. */
+/* The value that a directory shows. */
 typedef struct ValuePlace {
         guint refs;
         Map *map;               /* owned */

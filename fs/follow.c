@@ -31,14 +31,15 @@ static void on_gone(void *data)
         watch_wake(follow->watch);
 }
 
-/* Tells the kernel of everything that has gone since the last time. Returns tree_follow()'s. */
+/* Tells the kernel of everything that it has to forget since the last time. Returns
+ * tree_follow()'s. */
 static int tell(Follow *follow, int *wait)
 {
-        g_autoptr(GArray) gone = g_array_new(FALSE, FALSE, sizeof(TreeGone));
-        int r = tree_follow(follow->tree, gone, wait);
+        g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(TreeForgotten));
+        int r = tree_follow(follow->tree, entries, wait);
 
-        for (guint i = 0; i < gone->len; i++) {
-                const TreeGone *entry = &g_array_index(gone, TreeGone, i);
+        for (guint i = 0; i < entries->len; i++) {
+                const TreeForgotten *entry = &g_array_index(entries, TreeForgotten, i);
 
                 ops_forget_entry(follow->ops, entry->parent, entry->child, entry->name);
         }

@@ -6,9 +6,9 @@
  * An index: which objects have a key, such as which programs hold a map.
  *
  * The kernel answers the question the other way round only: all objects, here called holders, are
- * asked for their keys. A holder's keys only grow, and events tell of its end; so what an index
- * says of a holder is never wrong, it can only lack what was added since the holder was asked. How
- * long that may be is fixed: INDEX_LAG_MS, whatever it costs to ask.
+ * asked for their keys. A holder's keys only grow, and events tell of its end; so an index
+ * is never wrong about a holder, it can only lack keys that were added since the holder was asked.
+ * It lacks them for INDEX_LAG_MS at most, whatever it costs to ask.
  *
  * Without events every question asks all holders.
  */

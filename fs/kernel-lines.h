@@ -17,7 +17,7 @@
 /* The most line records that are read of one program. Source files beyond them are not listed. */
 #define KERNEL_MAX_LINES 65536u
 
-/* The BTF of a program that was parsed last: the programs of an object follow each other and share
+/* The BTF of a program that was parsed last: the programs of an object are read in a row and share
  * it. Zero-initialized; cleared by parsed_btf_clear(). */
 typedef struct ParsedBtf {
         struct btf *btf;

@@ -502,7 +502,7 @@ int kernel_source_new(Source **out, GError **error)
         KernelSource *kernel;
         uint32_t id;
 
-        /* What libbpf has to say about hostile BTF is no news to the reader of a log. */
+        /* libbpf's messages about hostile BTF do not help the reader of a log. */
         libbpf_set_print(quiet);
         if (bpf_prog_get_next_id(0, &id) < 0 && errno != ENOENT) {
                 int r = -errno;

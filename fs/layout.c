@@ -20,7 +20,8 @@ Place layout_root(void)
         return place_new(&row_root, NULL, NULL);
 }
 
-/* A directory must not outlive its object, not even for those who are inside. */
+/* A place's object must still be there, or a directory would outlive its object for those who are
+ * inside. */
 static int check(const Place *place)
 {
         return place->object ? object_check(place->object) : 0;

@@ -7,8 +7,8 @@
  *
  * A process that works through a tree sends the next request some microseconds after the answer. To
  * be woken for it takes several times as long as most requests, above all if the CPU sleeps by then
- * and is a virtual one. So while requests follow each other like that, the next one is looked for a
- * moment before we sleep.
+ * and is a virtual one. So while requests come that fast, we look for the next one for a moment
+ * before we sleep.
  */
 
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Links as texts. What each type has, and under which key, is bpftool's (tools/bpf/bpftool/link.c,
+/* Links as texts. bpftool decides what each type has and under which key (tools/bpf/bpftool/link.c,
  * Linux 7.2). */
 
 #include "link-info.h"

@@ -41,8 +41,8 @@ typedef struct Buffers {
 
 #define ADDRESS(pointer) ((uint64_t)(uintptr_t)(pointer))
 
-/* What to ask a link of the type in @info with, to get what is in @buffers. False: there is no more
- * to be had. */
+/* Fills @request so that a link of the type in @info fills @buffers. False: the link has nothing
+ * for them. */
 static bool fill_request(LinkInfo *request, const LinkInfo *info, const Buffers *buffers)
 {
         memset(request, 0, sizeof(*request));
@@ -286,7 +286,7 @@ static char *find_function(Links *links, const LinkInfo *info, const struct bpf_
                                            : NULL;
 }
 
-/* What has to be asked of others is asked once: it is the same as long as the link has the same
+/* Asks others than the link only once: their answer is the same as long as the link has the same
  * program. */
 static void complete(Links *links, Link *link, const Link *before)
 {

@@ -20,7 +20,7 @@
 /* The most links that are looked at; each costs about 2 µs. */
 #define LINKS_MAX 16384u
 
-/* How old in microseconds what is known of all links may be; see links_update(). */
+/* The greatest age of the list of links in microseconds; see links_update(). */
 #define LINKS_MAX_AGE 50000
 
 typedef struct Link {

@@ -126,8 +126,7 @@ static int refresh(Map *map)
         if (r < 0 || facts.frozen == map->facts.frozen)
                 return r;
         map->facts.frozen = facts.frozen;
-        /* Values that were read before may be older than the freeze. The values may be kept from
-         * now on. */
+        /* Bytes read before may be older than the freeze. Values may be kept from now on. */
         contents_invalidate(catalog_contents(map->object.catalog), map->object.id);
         drop_variables(map);
         return 0;
@@ -215,7 +214,7 @@ int map_variables(Map *map, Variables **out)
                 return 0;
         if (map->facts.global_data)
                 r = map_value(map, &value);
-        /* A map that can't be looked into has one file that says so: it is too large (E2BIG), not
+        /* A map that can't be looked into has one file that says why: it is too large (E2BIG), not
          * for us to read (EPERM), has BTF that libbpf does not know (EINVAL), or has none
          * (ENODATA). */
         if (r == -E2BIG || r == -EPERM || r == -EACCES || r == -EINVAL || r == -ENODATA) {
@@ -231,7 +230,7 @@ int map_variables(Map *map, Variables **out)
         return 0;
 }
 
-/* Its holders */
+/* The programs that hold it */
 
 static int prog_maps(Source *source, uint32_t id, GArray *maps)
 {

@@ -91,7 +91,8 @@ static char *escape(const char *name)
                 bool valid = c < (gunichar)-2;
                 size_t len = valid ? (size_t)g_unichar_to_utf8(c, NULL) : 1;
 
-                /* What does not print could send a terminal an escape sequence, as in values. */
+                /* Bytes that do not print could be an escape sequence for a terminal, as in values.
+                 */
                 if (valid && g_unichar_isprint(c) && c != '/' && c != '%' && !dots) {
                         g_string_append_len(out, p, len);
                 } else {

@@ -29,8 +29,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Names, names_free)
 
 /*
  * The file name for the next entry of the directory, owned by the caller. @preferred is used if it
- * can be (not NULL, not empty, not "." or "..", not reserved), else @full. What a file name cannot
- * hold, or what could send a terminal an escape sequence, is escaped byte by byte as %XX: '/',
+ * can be (not NULL, not empty, not "." or "..", not reserved), else @full. Bytes that a file name
+ * cannot hold, or that could send a terminal an escape sequence, are escaped as %XX each: '/',
  * control characters and others that do not print, bytes that are not valid UTF-8, and '%' itself;
  * the dots of "." and ".." when @full is one of these. An empty @full becomes "anon". A name longer
  * than NAMES_MAX is cut at a character's start and ends in '~' and the first 16 hexadecimal digits

@@ -5,10 +5,10 @@
 /*
  * Another mount namespace, entered for one step only.
  *
- * Whoever made that namespace chose every file in it. So nothing of it may be run: what a step
- * calls has to be loaded before. That rules out what loads by itself: names of users (NSS), texts
- * in the user's character set (iconv, and g_strerror() by it), and other programs. A step makes
- * system calls and keeps numbers; sentences are made when it is over.
+ * The maker of that namespace chose every file in it. So nothing of it may be run: all code that a
+ * step calls has to be loaded before. A step may not call code that loads more: names of users
+ * (NSS), texts in the user's character set (iconv, and g_strerror() by it), and other programs. A
+ * step makes system calls and keeps numbers; sentences are made when it is over.
  */
 
 #include <glib.h>

@@ -10,9 +10,9 @@
  * So it is found without a search, and a number that was given comes back only after very many
  * others.
  *
- * What people see as inode number (st_ino) has 32 bits, as programs without large-file support need
- * it, if the node's slot and the key are small enough: that holds for all but the most entries of
- * the largest trees.
+ * The inode number that people see (st_ino) has 32 bits, as programs without large-file support
+ * need it, if the node's slot and the key are small enough: that holds for all but the most entries
+ * of the largest trees.
  */
 
 #include "place.h"

@@ -33,7 +33,7 @@ typedef struct ObjectLine {
         uint32_t line;
 } ObjectLine;
 
-/* What of a definition is not understood. */
+/* The parts of a definition that are not understood. */
 typedef enum ObjectUnclear {
         OBJECT_UNCLEAR_TYPE = 1 << 0, /* or there is none */
         OBJECT_UNCLEAR_FLAGS = 1 << 1,

@@ -41,8 +41,8 @@ static void add_function(ObjectCode *code, const ObjectElf *elf, uint32_t index)
 }
 
 /* Collects the functions, by place. Functions do not overlap in a real object, unless they are two
- * names of the same code, and all of them together are no larger than the file. What breaks that
- * rule is left out, so that the work is bounded by the file's size. */
+ * names of the same code, and all of them together are no larger than the file. Functions that
+ * break that rule are left out, so that the work is bounded by the file's size. */
 static void read_functions(ObjectCode *code, const ObjectElf *elf)
 {
         uint64_t room = elf->size / OBJECT_INSN_SIZE;
@@ -114,7 +114,7 @@ static void add_address(Scanner *scanner, const ObjectFunction *function,
         const ObjectSection *section = object_elf_section(scanner->elf, symbol->section);
         uint32_t map = object_maps_of_symbol(scanner->maps, symbol, immediate);
 
-        /* What may be called back is appended like what is called. */
+        /* Callbacks are appended like functions that are called. */
         if (object_elf_is_code(section)) {
                 add_call(scanner->code, symbol->section,
                          target + immediate / (int32_t)OBJECT_INSN_SIZE);

@@ -10,7 +10,7 @@
 #include "object-elf.h"
 #include "object-maps.h"
 
-/* How many instructions of a program and the functions that it calls are followed: the kernel loads
+/* How many instructions of a program and the functions that it calls are read: the kernel loads
  * no more (BPF_COMPLEXITY_LIMIT_INSNS of <linux/bpf.h>). */
 #define OBJECT_MAX_INSNS 1000000u
 

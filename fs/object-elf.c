@@ -17,7 +17,7 @@ typedef struct File {
         Elf *handle; /* names and bytes are in the image or in its memory */
 } File;
 
-/* What is needed only while the file is read. */
+/* State that is needed only while the file is read. */
 typedef struct Reader {
         File *file;
         const char *name;
@@ -235,7 +235,7 @@ static int check_strings(Reader *reader)
         return 0;
 }
 
-/* True if what is in the section is of use: the rest, mostly DWARF, need not be unfolded. */
+/* True if the section's bytes are needed: the rest, mostly DWARF, need not be unfolded. */
 static bool is_wanted(const GElf_Shdr *header, const char *name)
 {
         return header->sh_type == SHT_SYMTAB || header->sh_type == SHT_REL ||

@@ -5,7 +5,7 @@
 /*
  * The ELF structure of a BPF object file as plain arrays: sections, symbols, relocations of code.
  *
- * Only file that knows libelf. What comes out has been checked: indices are those of sections and
+ * Only this file knows libelf. Its results have been checked: indices are those of sections and
  * symbols that are there, bytes are all in memory, and names end.
  */
 

@@ -41,8 +41,8 @@ typedef struct ObjectMaps {
         GStringChunk *names;       /* those that are not in the file */
 } ObjectMaps;
 
-/* Never NULL. @file is the name or path of the file. What is named in @elf and @btf is borrowed
- * from them. */
+/* Never NULL. @file is the name or path of the file. Names in the result are borrowed
+ * from @elf and @btf. */
 ObjectMaps *object_maps_new(const ObjectElf *elf, const ObjectBtf *btf, const char *file,
                             GPtrArray *problems);
 void object_maps_free(ObjectMaps *maps);

@@ -182,7 +182,7 @@ static uint64_t find_size(const Finder *finder, const struct btf_var_secinfo *in
 
         if (symbol && symbol->size != 0 && symbol->size < size)
                 return 0;
-        /* What is behind a flexible array's struct, some compilers leave out. */
+        /* Some compilers leave out the bytes behind a flexible array's struct. */
         if (symbol && symbol->size > size)
                 size = symbol->size;
         return least > 0 && size < (uint64_t)least ? 0 : size;
@@ -234,7 +234,7 @@ static void check_place(const Finder *finder, const Datasec *datasec, const char
                                     name);
 }
 
-/* What stands before the second dot of a section's name: the owner frees it. */
+/* The part of a section's name before its second dot; owned by the caller. */
 static char *kind_of(const char *name)
 {
         return g_strndup(name, *name ? 1 + strcspn(name + 1, ".") : 0);

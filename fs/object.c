@@ -6,8 +6,8 @@
  * The rules are libbpf's (bpf_object_open() and what it calls, src/libbpf.c): which symbols are
  * programs, which sections become maps and under which name, what is appended to a program that
  * calls functions, and which maps are bound to it. Where libbpf refuses an object because a part of
- * it is wrong, that part alone is left out here: who looks at an object that does not load wants to
- * see the rest.
+ * it is wrong, that part alone is left out here: people who look at an object that does not load
+ * want to see the rest.
  */
 
 #include "object.h"
@@ -424,7 +424,7 @@ int object_source_new(int fd, const char *name, Source **out, GError **error)
         Object *object;
         int r;
 
-        /* What libbpf has to say about hostile BTF is no news to the reader of a log. */
+        /* libbpf's messages about hostile BTF do not help the reader of a log. */
         libbpf_set_print(NULL);
         r = object_elf_new(fd, name, &elf, error);
         if (r < 0)

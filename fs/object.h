@@ -17,8 +17,8 @@
  * nothing was found). Info of a map: bpftool's keys; then, where they apply, map_extra, numa_node,
  * pinning and inner/ as its definition has them, section for global data (map names are cut), and
  * btf. max_entries is what the file says: where that is 0 or no power of two, libbpf takes a number
- * that depends on the host. What cannot be known without BTF, or is not understood, is a text that
- * says so.
+ * that depends on the host. A value that cannot be known without BTF, or is not understood, is a
+ * text that says so.
  *
  * Listed, but without variables: .kconfig, whose values come from the running kernel. Not listed: a
  * ".metadata" section, for libbpf makes no map of it.

@@ -198,8 +198,8 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, bool
         add_dots(&buffer, tree_shown_ino(ops->tree, ino), offset);
         r = tree_list(ops->tree, ino, offset > DOTS ? offset - DOTS : 0, plus, add_tree_entry,
                       &buffer, &changes);
-        /* The kernel takes the listing for complete when it gets this empty answer; it has to find
-         * then that what it kept of the listing is gone. The attributes go with it. */
+        /* The kernel takes the listing for complete when it gets this empty answer; by
+         * then the part of the listing that it kept must be gone. The attributes go with it. */
         if (r == 0 && changes && buffer.used == 0) {
                 fuse_lowlevel_notify_inval_inode(ops->session, ino, 0, 0);
                 tree_drop_attr(ops->tree, ino);
@@ -208,7 +208,7 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, bool
                 r = fuse_reply_buf(req, buffer.bytes, buffer.used);
         else
                 fuse_reply_err(req, -r);
-        /* What the kernel did not take it will not forget either. */
+        /* The kernel did not take these entries, so it will not forget them either. */
         for (guint i = 0; r < 0 && inodes && i < inodes->len; i++)
                 tree_forget(ops->tree, g_array_index(inodes, fuse_ino_t, i), 1);
 }

@@ -131,8 +131,8 @@ static bool take_reach(Options *options, const char *value)
         return !value || g_strv_contains(reaches, value);
 }
 
-/* SELinux looks for the end of a context at a comma that is not in double quotes. What follows
- * would be an option of the kernel's. */
+/* SELinux looks for the end of a context at a comma that is not in double quotes. The kernel
+ * would take the text after it for an option. */
 static bool take_label(Options *options, const char *value)
 {
         size_t length = strlen(value);
@@ -187,7 +187,7 @@ static const Option table[] = {
           .take = take_noevents,
           .help = "ask the kernel at each access instead of following events" },
 
-        /* What mount(2) knows as flags. */
+        /* Flags of mount(2). */
         { .name = "nosuid", REACH, .set = MS_NOSUID, .libfuse = true },
         { .name = "suid", REACH, .clear = MS_NOSUID, .libfuse = true },
         { .name = "nodev", REACH, .set = MS_NODEV, .libfuse = true },
@@ -249,8 +249,8 @@ static const Option table[] = {
         { .name = "x-*", .value = VALUE_OPTIONAL },
         { .name = "X-*", .value = VALUE_OPTIONAL },
 
-        /* What the kernel lists for a mounted tree, and mount(8) hands back at a remount; and what
-         * mount.fuse3 and fusermount3 pass along. libfuse sets them all. */
+        /* The kernel lists these for a mounted tree, and mount(8) hands them back at a remount; or
+         * mount.fuse3 and fusermount3 pass them along. libfuse sets them all. */
         { .name = "default_permissions" },
         { .name = "seclabel" },
         { .name = "fd", .value = VALUE_OPTIONAL },
@@ -263,7 +263,7 @@ static const Option table[] = {
         { .name = "subtype", .value = VALUE_OPTIONAL },
 };
 
-/* What libfuse is to be told. All of it is said, so that none of it hangs on libfuse's defaults. */
+/* The options for libfuse. All are given, so that none of them hangs on libfuse's defaults. */
 static void list_mount_options(Options *options)
 {
         const Option *option;

@@ -16,7 +16,7 @@
 #define MS_NOSYMFOLLOW 256 /* Linux 5.10, glibc 2.33 */
 #endif
 
-/* Our own options, as bits: those whose effect is fixed when the daemon starts. */
+/* Our own options, as bits: those that can't change after the daemon has started. */
 enum {
         OPTIONS_ALLOW_OTHER = 1 << 0,
         OPTIONS_NOEVENTS = 1 << 1,
@@ -50,8 +50,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Options, options_free)
 
 /*
  * Takes a list of options as it follows -o: comma-separated; "\," stands for a comma and "\\" for a
- * backslash in a value, and a comma in double quotes is part of the value too. What is fstab's or
- * mount(8)'s own (rw, nofail, _netdev, x-* ...) is taken without effect. An unknown word is an
+ * backslash in a value, and a comma in double quotes is part of the value too. Options of
+ * fstab and mount(8) (rw, nofail, _netdev, x-* ...) are taken without effect. An unknown word is an
  * error, unless @sloppy. Of contrary words, and of one option with two values, the last counts,
  * also over several calls. On failure, FALSE, one sentence without a full stop in @error (of
  * G_OPTION_ERROR, printable ASCII), and @options in part changed.

@@ -93,8 +93,8 @@ static bool is_struct_ops(Object *object)
         return false;
 }
 
-/* The map of operations itself has to be asked whether it is in use. Looking at a map tells the
- * observers that it is there. */
+/* Only a map of operations tells whether it is in use. Code that looks at a map tells the
+ * observers. */
 static void look_at_maps(Catalog *catalog)
 {
         Source *source = catalog_source(catalog);

@@ -5,21 +5,21 @@
  *
  * A process that reads the rings has to map them, and a CPU may come online long after it has been
  * shut in. But whoever may map a descriptor can map a BPF map, which is to write it, and a filter
- * sees only the number of a descriptor and not what it is of. Ways that were tried and left:
+ * sees only the number of a descriptor and not the object behind it. Ways that were tried and left:
  *
  * - Map rings for all CPUs at the start: the kernel opens none for a CPU that is offline. An event
  *   of a task can have such a CPU, and others can be sent into its ring later; but as long as there
  *   is one, each switch of tasks in the whole system takes longer.
  * - Let the broker read the rings and copy the records into memory that is shared: then an answer
  *   is as old as the broker's last look, and nothing says when that was.
- * - Allow it for one number of a descriptor: what makes a process open a BPF map chooses the
- * number, too, by what else it leaves open.
+ * - Allow it for one number of a descriptor: an attacker who makes a process open a BPF map
+ *   chooses the number, too, by the descriptors that it leaves open.
  *
  * So it is done by a thread whose table of descriptors is its own (unshare(2), CLONE_FILES). In
  * that there are the sockets and event counters below, none of which can be mapped, and what the
  * broker sends, which are rings. It has no bpf(2) and no other way to come by a descriptor. It
- * shares memory with those that serve: whoever controls one of them controls it, too, and gains a
- * mapping of a ring by that.
+ * shares memory with those that serve: an attacker who controls one of them controls it, too, and
+ * gains a mapping of a ring by that.
  */
 
 #include "receiver.h"

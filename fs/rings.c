@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Rings in memory. What is in them was written by the kernel; it is checked as if it were not. */
+/* Rings in memory. The kernel wrote their records; they are checked as if others had. */
 
 #include "rings.h"
 
@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* What a silent bell's ring has room for: less than any record. */
+/* The room in a silent bell's ring: less than any record. */
 #define NO_ROOM (sizeof(struct perf_event_header) - 1)
 
 /* PERF_RECORD_BPF_EVENT, as <linux/perf_event.h> describes it. */

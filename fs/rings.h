@@ -6,11 +6,11 @@
  * The memory into which the kernel writes load and unload events: for each CPU a ring, which is
  * read, and a bell, which only wakes.
  *
- * What an event costs whoever loads or unloads is not the record: it is the wake-up, an interrupt
- * that the CPU sends to itself and a switch of threads. The bell wakes at the first record, and can
- * be silenced. That takes no system call: we say that its ring is full, and what finds no room
- * neither is written nor wakes. So no descriptor is kept for an ioctl(2), and none has to be
- * allowed.
+ * For the process that loads or unloads, the record costs little. The wake-up is the cost: an
+ * interrupt that the CPU sends to itself and a switch of threads. The bell wakes at the first
+ * record, and can be silenced. That takes no system call: we say that its ring is full, and a
+ * record that finds no room is not written and wakes nobody. So no descriptor is kept for an
+ * ioctl(2), and none has to be allowed.
  */
 
 #include <glib.h>
@@ -22,8 +22,8 @@
  * follow the same events: the kernel adds up what each of them asked for. */
 #define RING_SIZE 65536u
 
-/* What the kernel writes and we read. The mapping alone keeps the event and its place in the epoll
- * set: the descriptor is closed, so that a host with many CPUs needs no more descriptors than
+/* Memory that the kernel writes and we read. The mapping alone keeps the event and its place in the
+ * epoll set: the descriptor is closed, so that a host with many CPUs needs no more descriptors than
  * others. */
 typedef struct Ring {
         struct perf_event_mmap_page *bell;

@@ -33,7 +33,7 @@ enum {
 
 struct StructOps {
         KernelBtf *btf;
-        GHashTable *maps; /* id -> GArray of StructOpsProg. What is in use can't change. */
+        GHashTable *maps; /* id -> GArray of StructOpsProg. Maps in use can't change. */
 };
 
 static void clear_prog(gpointer data)

@@ -5,7 +5,7 @@
 /*
  * Text that others chose (names, paths), as a line of a file or a part of one.
  *
- * Pure. What comes out stays on its line and sends a terminal nothing but characters.
+ * Pure. The result stays on its line and sends a terminal nothing but characters.
  */
 
 #include <glib.h>

@@ -171,7 +171,7 @@ static uint64_t mix(uint64_t path, uint64_t word)
         return path ^ path >> 29;
 }
 
-/* What stands for the directory as long as the daemon runs: the keys on the way from the root. */
+/* The keys on the way from the root: they name the directory as long as the daemon runs. */
 static uint64_t path_of(const Tree *tree, const Node *directory)
 {
         const Node *parent = nodes_parent(tree->nodes, directory);
@@ -400,7 +400,7 @@ void tree_forget(Tree *tree, uint64_t ino, uint64_t n)
                 drop_refs(tree, node, n);
 }
 
-/* What the inode is like that is the file @key of @node, or the node itself. */
+/* The attributes of the file @key of @node, or of the node itself. */
 static int describe(Tree *tree, const Node *node, uint64_t key, struct stat *attr)
 {
         Place place = node_place(node);
@@ -532,15 +532,15 @@ int tree_readlink(Tree *tree, uint64_t ino, GString *out)
 
 /* Events */
 
-static void add_gone(GArray *gone, uint64_t parent, uint64_t child, uint32_t id)
+static void add_forgotten(GArray *entries, uint64_t parent, uint64_t child, uint32_t id)
 {
-        TreeGone entry = { .parent = parent, .child = child };
+        TreeForgotten entry = { .parent = parent, .child = child };
 
         g_snprintf(entry.name, sizeof(entry.name), "%u", id);
-        g_array_append_val(gone, entry);
+        g_array_append_val(entries, entry);
 }
 
-int tree_follow(Tree *tree, GArray *gone, int *wait)
+int tree_follow(Tree *tree, GArray *entries, int *wait)
 {
         autounlock pthread_mutex_t *lock = take_lock(tree);
         g_autoptr(GArray) list = g_array_new(FALSE, FALSE, sizeof(Forgotten));
@@ -559,8 +559,9 @@ int tree_follow(Tree *tree, GArray *gone, int *wait)
                 directory = parent ? nodes_at(tree->nodes, root, parent) : root;
                 node = directory ? nodes_at(tree->nodes, directory, key) : NULL;
                 if (node)
-                        add_gone(gone, nodes_ino(tree->nodes, directory),
-                                 forgotten->gone ? nodes_ino(tree->nodes, node) : 0, forgotten->id);
+                        add_forgotten(entries, nodes_ino(tree->nodes, directory),
+                                      forgotten->gone ? nodes_ino(tree->nodes, node) : 0,
+                                      forgotten->id);
         }
         return r;
 }

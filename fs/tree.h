@@ -5,10 +5,10 @@
 /*
  * Nodes: inode numbers, lookup counts, versions.
  *
- * Every inode is immutable: content, size and attributes are fixed when it is made; what has
- * changed is a new inode at the next lookup. A directory, and a file whose content changes, is a
- * node. A file whose content never changes is no node but a place in its directory's: its inode
- * number says which.
+ * Every inode is immutable: content, size and attributes never change once it is made; a thing
+ * that has changed is a new inode at the next lookup. A directory, and a file whose content
+ * changes, is a node. A file whose content never changes is no node but a place in its directory's:
+ * its inode number says which.
  *
  * Thread-safe: one lock is held inside each function, and not while anything is sent to the kernel.
  */
@@ -60,8 +60,8 @@ void tree_forget(Tree *tree, uint64_t ino, uint64_t n);
 /* The attributes of @ino: they never change. */
 int tree_getattr(Tree *tree, uint64_t ino, struct stat *attr);
 
-/* The kernel is made to forget the attributes of @ino: whoever lists its directory brings them
- * back, without a request for them alone. */
+/* The kernel is made to forget the attributes of @ino: a listing of its directory brings them back,
+ * without a request for them alone. */
 void tree_drop_attr(Tree *tree, uint64_t ino);
 
 /* The st_ino of the node id @ino, which is there. */
@@ -82,16 +82,16 @@ int tree_list(Tree *tree, uint64_t ino, uint64_t after, bool lookup, TreeListFun
 int tree_read(Tree *tree, uint64_t ino, uint64_t offset, size_t count, GString *out);
 
 /* An entry that the kernel may remember and that has to be forgotten. */
-typedef struct TreeGone {
+typedef struct TreeForgotten {
         uint64_t parent; /* inode of the directory */
         uint64_t child;  /* the entry's inode if it has gone for good; 0: it has to be looked up
                             again */
         char name[16];
-} TreeGone;
+} TreeForgotten;
 
 /* For the follower: takes up the events that there are, and appends what has to be forgotten since
- * the last call to @gone (TreeGone). *@wait and the result are events_take()'s. */
-int tree_follow(Tree *tree, GArray *gone, int *wait);
+ * the last call to @entries (TreeForgotten). *@wait and the result are events_take()'s. */
+int tree_follow(Tree *tree, GArray *entries, int *wait);
 
 /* Called, with the lock held, when a request has found that something has to be forgotten. */
 void tree_on_gone(Tree *tree, void (*func)(void *data), void *data);

@@ -6,8 +6,8 @@
  * BTF-typed bytes to text: the values of variables and of their members.
  *
  * Pure: BTF and bytes come in, text goes out; no kernel is called and no state is kept. Everything
- * that comes in is hostile: each offset is checked against the bytes that are there, and what
- * depth, counts and sizes may cost is bounded by the limits below. What is beyond them, or has a
+ * that comes in is hostile: each offset is checked against the bytes that are there, and the
+ * limits below bound what depth, counts and sizes may cost. A value that is beyond them, or has a
  * type that no text stands for, is a text that says so; it never fails and never spoils its
  * neighbours.
  */

@@ -5,8 +5,8 @@
 /*
  * The variables of one global-data map, decoded once and shared by all programs of the object.
  *
- * What cannot change and is small is kept as text, so that the BTF and the bytes can be dropped. Of
- * everything else only the place is kept, and the text is made again from the source when it is
+ * A small value that cannot change is kept as text, so that the BTF and the bytes can be dropped.
+ * Of everything else only the place is kept, and the text is made again from the source when it is
  * asked for.
  */
 

@@ -149,7 +149,7 @@ int64_t versions_since(Versions *versions, const ObjectKind *kind, uint32_t id, 
         if (version && version->hash == hash)
                 return version->since;
         if (!version) {
-                /* What can't be remembered may have changed. */
+                /* A value that can't be remembered may have changed. */
                 if (!catalog_take_memory(versions->catalog, COST))
                         return now;
                 version = g_new(Version, 1);

@@ -243,7 +243,7 @@ static void told(void *data)
 static void test_gone(void)
 {
         g_auto(Mounted) mounted = { 0 };
-        g_autoptr(GArray) gone = g_array_new(FALSE, FALSE, sizeof(TreeGone));
+        g_autoptr(GArray) gone = g_array_new(FALSE, FALSE, sizeof(TreeForgotten));
         TreeEntry prog, maps, map, entry;
         int wait;
 
@@ -261,7 +261,7 @@ static void test_gone(void)
         g_assert_cmpint(tree_follow(mounted.tree, gone, &wait), ==, 0);
         g_assert_cmpuint(gone->len, ==, 2);
         for (guint i = 0; i < gone->len; i++) {
-                const TreeGone *one = &g_array_index(gone, TreeGone, i);
+                const TreeForgotten *one = &g_array_index(gone, TreeForgotten, i);
                 bool is_prog = one->parent == TREE_ROOT;
 
                 g_assert_cmpstr(one->name, ==, is_prog ? "1" : "10");
