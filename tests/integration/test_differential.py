@@ -66,9 +66,17 @@ def samples(tmp_path_factory, bpffs):
             sample.pinned.unload()
 
 
+def may_be_flexible(values):
+    """An array of no elements is the same in BTF as one without a length, which has what the variable
+    has left for it. test_values and the unit tests say what that is."""
+    return all(value in ([], b"") for value in values)
+
+
 def compare(path, kind, values, wrong):
     """Notes where the tree below path is not what each of the values is; None stands for what is not
     known. Returns how many texts were compared."""
+    if may_be_flexible(values):
+        return 0
     if kind.directory:
         entries = [kind.entries(value) for value in values]
         names = [name for name, _, _ in entries[0]]

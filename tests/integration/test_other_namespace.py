@@ -38,9 +38,10 @@ def inside(pid, path):
 
 
 def trees(pid):
-    """The lines of mountinfo of the trees that are mounted there."""
+    """The lines of mountinfo of the trees that a test has mounted there: the machine may have others,
+    which a new namespace takes over."""
     lines = pathlib.Path(f"/proc/{pid}/mountinfo").read_text().splitlines()
-    return [line for line in lines if " fuse.bpfmetafs " in line]
+    return [line for line in lines if " fuse.bpfmetafs " in line and " /bpfmeta " not in line]
 
 
 def daemons(mountpoint):

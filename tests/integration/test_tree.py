@@ -39,6 +39,7 @@ TREE_ONLY = {
     "sources": "only with the instructions (prog dump)",
     "functions": "likewise",
     "pinned": "only if asked for (-f)",
+    "attached": "by other commands",
 }
 
 
@@ -232,7 +233,7 @@ def test_sizes_are_exact(tree, load):
                     data = file.read()
                     assert len(data) == os.fstat(file.fileno()).st_size
                 # What is not pinned has an empty list of paths.
-                assert data.endswith(b"\n") or path.name == "pinned" and data == b""
+                assert data.endswith(b"\n") or path.name in ("attached", "pinned") and data == b""
                 count += 1
             elif stat.S_ISLNK(seen.st_mode):
                 assert len(os.readlink(path)) == seen.st_size
@@ -687,7 +688,7 @@ def test_nothing_is_kept_alive(tree, hand, fds):
         kind = os.O_PATH | os.O_NOFOLLOW if path.is_symlink() else os.O_RDONLY
         fds.append(os.open(path, kind))
         if path.is_file():
-            assert path.read_text().endswith("\n") or path.name == "pinned"
+            assert path.read_text().endswith("\n") or path.name in ("attached", "pinned")
     here = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
     fds.append(here)
     os.chdir(directory / "info")
