@@ -223,6 +223,11 @@ static int prepare(const Arguments *arguments, Tree *tree, Watch *watch, int new
                 work.pins = helpers->pins_look = pins_look_new();
         }
         r = broker_new(&helpers->broker, &work, error);
+        /* The broker has its own, and a process may have few descriptors. */
+        if (news >= 0)
+                close(news);
+        if (work.pins)
+                pins_look_leave(work.pins);
         if (r < 0)
                 return r;
         if (work.pins)
@@ -264,8 +269,6 @@ static int serve_inside(const Arguments *arguments, Tree *tree, Watch *watch, in
         g_autoptr(GError) error = NULL;
         int r = prepare(arguments, tree, watch, news, ops, helpers, &error), unmounted;
 
-        if (news >= 0)
-                close(news);
         if (r < 0) {
                 say("%s", error->message);
         } else {

@@ -75,6 +75,13 @@ void pins_look_free(PinsLook *look)
         g_free(look);
 }
 
+void pins_look_leave(PinsLook *look)
+{
+        if (look->mountinfo >= 0)
+                close(look->mountinfo);
+        look->mountinfo = -1;
+}
+
 int pins_look_fd(const PinsLook *look)
 {
         return look->watches.fd;

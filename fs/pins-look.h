@@ -54,6 +54,9 @@ PinsLook *pins_look_new(void);
 void pins_look_free(PinsLook *look);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PinsLook, pins_look_free)
 
+/* For the process that does not look, after the fork: closes all but pins_look_fd(). */
+void pins_look_leave(PinsLook *look);
+
 /* Can be polled to know whether pins have come or gone since the last update; nobody but this
  * module may read it. -1 if there is none: then the list has a PIN_UNWATCHED. Mounts show by
  * poll(2) for POLLPRI on /proc/self/mountinfo, for each open file of its own. */
