@@ -20,7 +20,7 @@ ROWS = {"read": 2, "grep": 2, "grep-cold": 1, "grep-all": 1, "cat-cold": 1, "lis
 
 
 def bench(*arguments):
-    result = run(BENCH, *arguments)
+    result = run(BENCH, *arguments, timeout=400)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
