@@ -20,7 +20,11 @@ ROWS = {"read": 2, "grep": 2, "grep-cold": 1, "grep-all": 1, "cat-cold": 1, "lis
 
 
 def bench(*arguments):
-    result = run(BENCH, *arguments, timeout=400)
+    # bpftool's JSON is broken while others have loaded programs with odd metadata.
+    for _ in range(5):
+        result = run(BENCH, *arguments, timeout=400)
+        if "no output: bpftool" not in result.stderr:
+            break
     assert result.returncode == 0, result.stderr
     return result.stdout
 
