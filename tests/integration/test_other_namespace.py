@@ -205,7 +205,8 @@ def test_a_signal_unmounts_there(mountpoint, program, number):
         assert inside(pid, path).read_text() == "net-team\n"
         assert len(trees(pid)) == 1
         for daemon in set(daemons(mountpoint)) - set(here):
-            os.kill(daemon, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(daemon, number)
         eventually(lambda: daemons(mountpoint) == here)
         assert trees(pid) == []
         assert pathlib.Path(path).read_text() == "net-team\n"
