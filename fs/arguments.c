@@ -11,8 +11,7 @@ static const char usage[] =
         "Usage: bpfmetafs [OPTION]... SOURCE MOUNTPOINT\n"
         "Show BPF programs, their metadata and their maps as files.\n"
         "\n"
-        "SOURCE is bpf (or none, kernel, bpfmetafs) for the running kernel, or else the\n"
-        "path of a BPF object file.\n"
+        "SOURCE is bpf for the running kernel, or else the path of a BPF object file.\n"
         "\n"
         "  -d, --debug         stay in the foreground and print every request\n"
         "  -f, --foreground    stay in the foreground\n"
@@ -21,7 +20,6 @@ static const char usage[] =
         "  -o, --options=LIST  mount options, separated by commas\n"
         "  -s, --sloppy        ignore mount options that are not known\n"
         "  -V, --version       show the version and exit\n"
-        "\n"
         "Mount options, besides those of mount(8):\n";
 
 static const struct option words[] = {

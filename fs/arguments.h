@@ -23,8 +23,8 @@ typedef struct Arguments {
 
 /*
  * Takes the command line, with @arguments empty but for its options, which have their defaults.
- * Prints what is wrong on standard error, and help and version on standard output. -1 if there is
- * something to mount, else the exit status.
+ * Prints what is wrong on standard error, and help and version on standard output. Returns -1 if
+ * there is something to mount, else the exit status.
  */
 int arguments_parse(Arguments *arguments, int argc, char **argv);
 

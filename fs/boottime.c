@@ -49,14 +49,14 @@ void boottime_init(BootTime *boot)
         g_autofree char *text = NULL;
 
         *boot = (BootTime){ 0 };
-        /* Neither is there in a kernel without time namespaces. */
+        /* A kernel without time namespaces has neither of these files. */
         if (is_in_namespace_of_children() &&
             g_file_get_contents("/proc/self/timens_offsets", &text, NULL, NULL))
                 boot->offset = boottime_parse_offset(text);
 }
 
-/* The time of boot is asked again each time, for a host that mounts early sets its clock later; but
- * it is the same to the nanosecond as long as nobody sets the clock. */
+/* A host that mounts early sets its clock later, so the time of boot is asked for again each time.
+ * It stays the same to the nanosecond as long as nobody sets the clock. */
 struct timespec boottime_to_real(BootTime *boot, uint64_t since_boot)
 {
         struct timespec real, now;

@@ -5,8 +5,8 @@
 /*
  * The kernel's times since boot as times of day.
  *
- * What the kernel notes down is its own CLOCK_BOOTTIME, which is that of the first time namespace.
- * A process in another one reads the same clock with an offset (time_namespaces(7)).
+ * The kernel's times are by its own CLOCK_BOOTTIME, that of the first time namespace. A process in
+ * another one reads the same clock with an offset (time_namespaces(7)).
  */
 
 #include <stdint.h>
@@ -21,11 +21,11 @@ typedef struct BootTime {
  * offsets can't change once a process is in it. */
 void boottime_init(BootTime *boot);
 
-/* The offset of CLOCK_BOOTTIME, in nanoseconds, that the text of /proc/PID/timens_offsets has; 0 if
- * it has none. */
+/* The offset of CLOCK_BOOTTIME in the text of /proc/PID/timens_offsets, in nanoseconds; 0 if there
+ * is none. */
 int64_t boottime_parse_offset(const char *text);
 
-/* When it was @since_boot nanoseconds of the kernel's CLOCK_BOOTTIME, as CLOCK_REALTIME. */
+/* The CLOCK_REALTIME at which the kernel's CLOCK_BOOTTIME was @since_boot nanoseconds. */
 struct timespec boottime_to_real(BootTime *boot, uint64_t since_boot);
 
 #endif

@@ -3,7 +3,7 @@
 #define BPFMETAFS_BPF_UAPI_H
 
 /*
- * What newer kernels say of links and attachments, by name and number.
+ * Names and numbers of links and attachments, as newer kernels have them.
  *
  * The headers that this is built with may be older than the kernel that it runs on. Numbers and
  * layouts of the interface never change once they are released, so they are written down here, as
@@ -54,7 +54,7 @@ enum {
         ATTACH_TRACE_FSESSION_MULTI = 61,
 };
 
-/* enum bpf_perf_event_type: what a link of type LINK_PERF_EVENT is to */
+/* enum bpf_perf_event_type: the kinds of events of a link of type LINK_PERF_EVENT */
 enum {
         PERF_LINK_UNSPEC = 0,
         PERF_LINK_UPROBE = 1,
@@ -155,7 +155,7 @@ typedef struct LinkInfo {
                         __u32 type;
                         __u32 : 32;
                         union {
-                                /* What all but event have in the same place. */
+                                /* The member that all but event have at the same place. */
                                 struct {
                                         __u64 name;
                                         __u32 name_len;
@@ -200,9 +200,9 @@ typedef struct LinkInfo {
         };
 } __attribute__((aligned(8))) LinkInfo;
 
-/* What BPF_PROG_QUERY takes of union bpf_attr. */
+/* The part of union bpf_attr for BPF_PROG_QUERY. */
 typedef struct ProgQuery {
-        __u32 target; /* a descriptor or, for what is attached to interfaces, an ifindex */
+        __u32 target; /* a descriptor; or an ifindex, for hooks of interfaces */
         __u32 attach_type;
         __u32 query_flags;
         __u32 attach_flags;

@@ -3,36 +3,27 @@
 #define BPFMETAFS_BROKER_H
 
 /*
- * The broker: a process for what the one that serves may not do.
+ * The broker: a process that has the rights which the serving process lacks.
  *
  * It is forked before the serving process is shut in. It unmounts, opens the event rings of CPUs
- * that come online, and looks at what is pinned. It decodes nothing that others made, and answers
- * questions of a fixed size.
+ * that come online, and looks at what is pinned and at processes. It decodes nothing that others
+ * made, and answers questions of a fixed size.
  *
- * It ends when the serving process does, however that ends, and unmounts before. If it is killed
+ * When the serving process ends, in whatever way, the broker unmounts and ends. If it is killed
  * itself, broker_unmount() fails, and the receiver of rings is told.
  */
 
-#include "pins-look.h"
+#include "broker-process.h"
 
 #include <glib.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef struct Broker Broker;
 
-typedef struct BrokerWork {
-        const char *mountpoint; /* absolute; NULL: somebody else unmounts */
-        int device;             /* of /dev/fuse: it tells whether it is still mounted; else -1 */
-        int news;               /* feed_listen()'s, or -1: no rings are to be opened */
-        PinsLook *pins;         /* borrowed; NULL: nobody looks at what is pinned */
-        bool keeps_output;      /* it may write to standard error; else it lets go of 0, 1 and 2 */
-        char **arguments;       /* main()'s argv: what ps(1) shows; NULL: they stay */
-} BrokerWork;
-
 /*
- * Starts the broker and waits until it has given up what it does not need. The calling process has
- * one thread, and no child that it still waits for. From then on it is the broker
- * that unmounts.
+ * Starts the broker and waits until it has given up the rights that it does not need. The calling
+ * process has one thread, and no child that it still waits for. From then on the broker unmounts.
  *
  * 0; or -errno and a sentence in @error, and the mount is the caller's.
  */
@@ -49,6 +40,25 @@ int broker_unmount(Broker *broker);
 /* A PinsAsk; @broker is a Broker with pins. Waits for a fraction of a second at most. -ETIMEDOUT:
  * it is not ready yet; -EPIPE: the broker is gone. */
 int broker_list_pins(void *broker, GByteArray *out);
+
+/* A NetnsAsk; @broker is a Broker with netns. The same holds for it. */
+int broker_list_netns(void *broker, GByteArray *out);
+
+/* HoldersOps; @broker is a Broker with pins. Begins a look, and does not wait. 0; -ETIMEDOUT: the
+ * broker is not ready yet; -EPIPE: it is gone. */
+int broker_begin_holders(void *broker);
+/* The list of the look that was begun last, and when it ended, g_get_monotonic_time(). @wait: as
+ * broker_list_pins(); else -ETIMEDOUT if it has not ended. To be called once for a look. */
+int broker_hear_holders(void *broker, bool wait, GByteArray *out, gint64 *ended);
+
+/* LoadersOps; @broker is a Broker. Asks for the process @pid, and does not wait; only if there are
+ * @news. *@number is the question's. 0; -ETIMEDOUT: it is not ready yet; -EPIPE: the broker is
+ * gone. */
+int broker_ask_process(void *broker, uint32_t pid, uint32_t *number);
+/* Takes the next answer, in the order of the questions, and waits for it for at most @wait
+ * milliseconds. 0: *@number is the question's, and process_look() was called with @out if there is
+ * that process; -ETIMEDOUT: there is no answer yet; -EPIPE: the broker is gone. */
+int broker_hear_process(void *broker, int wait, uint32_t *number, GByteArray *out);
 
 /* Ends the broker. If the tree is still mounted, it is unmounted. */
 void broker_free(Broker *broker);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Objects by kind and id. The table does not own what is in it: an object leaves it when its last
- * reference goes, or when it was seen to be gone. */
+/* Objects by kind and id. The table does not own its objects: an object leaves it with its last
+ * reference, or when we have seen that it has gone. */
 
 #include "catalog.h"
 
@@ -9,31 +9,50 @@
 
 #include <errno.h>
 
+typedef struct Kept {
+        const KeptOps *ops;
+        gpointer data;
+} Kept;
+
 struct Catalog {
         Source *source;
         const Observers *observers;
         bool events;
         GHashTable *objects;   /* a set, by kind and id */
         GPtrArray *indexes;    /* of Index */
+        GArray *kept;          /* Kept */
+        GPtrArray *reports;    /* of Report */
         GHashTable *reserved;  /* ObjectKind -> NamesReserved */
         GHashTable *filenames; /* ObjectKind -> FileNames, of a source that has names */
         GArray *forgotten;     /* Forgotten: see catalog_take_forgotten() */
         int64_t memory;        /* bytes that may still be kept; below 0: names took more */
+        size_t most;           /* that may be kept at all */
         Contents *contents;
+        Passes *passes;
 };
 
-static guint object_hash(gconstpointer key)
+guint object_hash(gconstpointer key)
 {
         const Object *object = key;
 
         return object->id * 2654435761u ^ GPOINTER_TO_UINT(object->kind);
 }
 
-static gboolean object_equal(gconstpointer a, gconstpointer b)
+gboolean object_equal(gconstpointer a, gconstpointer b)
 {
         const Object *left = a, *right = b;
 
         return left->id == right->id && left->kind == right->kind;
+}
+
+static bool take_memory(void *catalog, size_t bytes)
+{
+        return catalog_take_memory(catalog, bytes);
+}
+
+static void give_back(void *catalog, size_t bytes)
+{
+        catalog_give_back(catalog, bytes);
 }
 
 Catalog *catalog_new(Source *source, uint64_t memory, bool events)
@@ -46,23 +65,38 @@ Catalog *catalog_new(Source *source, uint64_t memory, bool events)
         catalog->events = events;
         catalog->objects = g_hash_table_new(object_hash, object_equal);
         catalog->indexes = g_ptr_array_new_with_free_func((GDestroyNotify)index_free);
+        catalog->kept = g_array_new(FALSE, FALSE, sizeof(Kept));
+        catalog->reports = g_ptr_array_new_with_free_func((GDestroyNotify)report_free);
         catalog->reserved = g_hash_table_new(NULL, NULL);
         catalog->filenames =
                 g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)file_names_free);
         catalog->forgotten = g_array_new(FALSE, FALSE, sizeof(Forgotten));
         catalog->memory = MIN(memory, INT64_MAX);
+        catalog->most = MIN(memory, INT64_MAX);
         catalog->contents = contents_new(source);
+        catalog->passes = passes_new(source, take_memory, give_back, catalog);
         return catalog;
 }
 
 void catalog_free(Catalog *catalog)
 {
+        for (guint i = 0; i < catalog->kept->len; i++) {
+                const Kept *kept = &g_array_index(catalog->kept, Kept, i);
+
+                kept->ops->free(kept->data);
+        }
+        g_array_unref(catalog->kept);
+        /* Reports have objects. */
+        g_ptr_array_unref(catalog->reports);
         g_hash_table_unref(catalog->objects);
         g_ptr_array_unref(catalog->indexes);
         g_hash_table_unref(catalog->reserved);
         g_hash_table_unref(catalog->filenames);
+        for (guint i = 0; i < catalog->forgotten->len; i++)
+                g_free(g_array_index(catalog->forgotten, Forgotten, i).name);
         g_array_unref(catalog->forgotten);
         contents_free(catalog->contents);
+        passes_free(catalog->passes);
         g_free(catalog);
 }
 
@@ -74,6 +108,11 @@ Source *catalog_source(Catalog *catalog)
 Contents *catalog_contents(Catalog *catalog)
 {
         return catalog->contents;
+}
+
+Passes *catalog_passes(Catalog *catalog)
+{
+        return catalog->passes;
 }
 
 void catalog_set_observers(Catalog *catalog, const Observers *observers)
@@ -94,6 +133,27 @@ Index *catalog_index(Catalog *catalog, const IndexOps *ops)
         g_ptr_array_add(catalog->indexes,
                         index_new(ops, catalog->source, catalog->events, catalog));
         return catalog->indexes->pdata[catalog->indexes->len - 1];
+}
+
+gpointer catalog_kept(Catalog *catalog, const KeptOps *ops)
+{
+        Kept kept = { .ops = ops };
+
+        for (guint i = 0; i < catalog->kept->len; i++)
+                if (g_array_index(catalog->kept, Kept, i).ops == ops)
+                        return g_array_index(catalog->kept, Kept, i).data;
+        kept.data = ops->make(catalog);
+        g_array_append_val(catalog->kept, kept);
+        return kept.data;
+}
+
+Report *catalog_report(Catalog *catalog, const ReportOps *ops)
+{
+        for (guint i = 0; i < catalog->reports->len; i++)
+                if (report_ops(catalog->reports->pdata[i]) == ops)
+                        return catalog->reports->pdata[i];
+        g_ptr_array_add(catalog->reports, report_new(ops));
+        return catalog->reports->pdata[catalog->reports->len - 1];
 }
 
 bool catalog_has_events(const Catalog *catalog)
@@ -117,6 +177,11 @@ void catalog_take_names(Catalog *catalog, size_t bytes)
 void catalog_give_back(Catalog *catalog, size_t bytes)
 {
         catalog->memory += bytes;
+}
+
+size_t catalog_most_memory(const Catalog *catalog)
+{
+        return catalog->most;
 }
 
 size_t catalog_memory(const Catalog *catalog)
@@ -144,8 +209,8 @@ Object *catalog_known(Catalog *catalog, const ObjectKind *kind, uint32_t id)
         return g_hash_table_lookup(catalog->objects, &wanted);
 }
 
-/* @object could not be looked at and can be now, as another Object. It has not gone: the kernel was
- * not allowed to remember it, and must not be told so. */
+/* @object could not be looked at and can be now, as another Object. It has not gone, and the kernel
+ * must not be told that it has: it was not allowed to remember it. */
 static void replace(Object *object)
 {
         Catalog *catalog = object->catalog;
@@ -155,7 +220,7 @@ static void replace(Object *object)
         for_indexes(catalog, object->kind, object->id, index_loaded);
 }
 
-static Object *ask(Catalog *catalog, const ObjectKind *kind, uint32_t id)
+static Object *object_new(Catalog *catalog, const ObjectKind *kind, uint32_t id)
 {
         Object *object = g_malloc0(kind->size);
 
@@ -164,7 +229,28 @@ static Object *ask(Catalog *catalog, const ObjectKind *kind, uint32_t id)
         object->refs = 1;
         object->id = id;
         object->known_since = g_get_monotonic_time();
+        return object;
+}
+
+static Object *ask(Catalog *catalog, const ObjectKind *kind, uint32_t id)
+{
+        Object *object = object_new(catalog, kind, id);
+
         object->error = kind->ask(object);
+        return object;
+}
+
+Object *catalog_seen(Catalog *catalog, const ObjectKind *kind, uint32_t id, bool *is_new)
+{
+        Object *known = catalog_known(catalog, kind, id), *object;
+
+        *is_new = !known || known->error < 0;
+        if (!*is_new)
+                return object_ref(known);
+        object = object_new(catalog, kind, id);
+        if (known)
+                replace(known);
+        g_hash_table_add(catalog->objects, object);
         return object;
 }
 
@@ -188,7 +274,7 @@ int catalog_get(Catalog *catalog, const ObjectKind *kind, uint32_t id, Object **
                 return -ENOENT;
         }
         if (known && object->error < 0) {
-                /* It is as it was. */
+                /* Nothing has changed. */
                 object->gone = true;
                 object_unref(object);
                 object = object_ref(known);
@@ -213,8 +299,35 @@ void object_unref(Object *object)
                 return;
         if (!object->gone)
                 g_hash_table_remove(object->catalog->objects, object);
-        object->kind->clear(object);
+        if (object->kind->clear)
+                object->kind->clear(object);
+        info_free(object->info);
         g_free(object);
+}
+
+struct timespec object_time(const Object *object)
+{
+        return object->error == 0 && object->kind->time ? object->kind->time(object)
+                                                        : object->catalog->source->time;
+}
+
+uid_t object_owner(const Object *object)
+{
+        return object->error == 0 && object->kind->owner ? object->kind->owner(object)
+                                                         : object->catalog->source->uid;
+}
+
+int object_fixed_info(Object *object, const Info **out)
+{
+        int r = object->info ? 0 : object->kind->info(object, false, &object->info);
+
+        *out = object->info;
+        return r;
+}
+
+int object_changing_info(Object *object, Info **out)
+{
+        return object->kind->info(object, true, out);
 }
 
 void object_forget(Catalog *catalog, const ObjectKind *kind, uint32_t id)
@@ -222,6 +335,15 @@ void object_forget(Catalog *catalog, const ObjectKind *kind, uint32_t id)
         Forgotten forgotten = { .kind = kind, .id = id };
 
         g_array_append_val(catalog->forgotten, forgotten);
+}
+
+static void tell_kept(Catalog *catalog, const ObjectKind *kind, uint32_t id)
+{
+        for (guint i = 0; i < catalog->kept->len; i++) {
+                const Kept *kept = &g_array_index(catalog->kept, Kept, i);
+
+                kept->ops->went(kept->data, kind, id);
+        }
 }
 
 void object_went(Object *object)
@@ -237,6 +359,7 @@ void object_went(Object *object)
         object->gone = true;
         g_hash_table_remove(catalog->objects, object);
         for_indexes(catalog, object->kind, object->id, index_unloaded);
+        tell_kept(catalog, object->kind, object->id);
 }
 
 int object_check(Object *object)
@@ -304,6 +427,11 @@ void catalog_stop_events(Catalog *catalog, const ObjectKind *kind)
         for (guint i = 0; i < catalog->indexes->len; i++)
                 index_stop_events(catalog->indexes->pdata[i]);
         catalog->events = false;
+}
+
+void catalog_forget(Catalog *catalog, const Forgotten *forgotten)
+{
+        g_array_append_val(catalog->forgotten, *forgotten);
 }
 
 bool catalog_has_forgotten(Catalog *catalog)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* A walk of cgroup2. A cgroup's id is the inode number of its directory. */
+/* Walks through cgroup2. A cgroup's id is the inode number of its directory. */
 
 #include "cgroups.h"
 
@@ -17,37 +17,42 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Every hook of a cgroup. A kernel that does not know one answers EINVAL. */
-static const uint8_t attach_types[] = {
-        BPF_CGROUP_INET_INGRESS,
-        BPF_CGROUP_INET_EGRESS,
-        BPF_CGROUP_INET_SOCK_CREATE,
-        BPF_CGROUP_INET_SOCK_RELEASE,
-        BPF_CGROUP_SOCK_OPS,
-        BPF_CGROUP_DEVICE,
-        BPF_CGROUP_INET4_BIND,
-        BPF_CGROUP_INET6_BIND,
-        BPF_CGROUP_INET4_CONNECT,
-        BPF_CGROUP_INET6_CONNECT,
-        BPF_CGROUP_INET4_POST_BIND,
-        BPF_CGROUP_INET6_POST_BIND,
-        BPF_CGROUP_UDP4_SENDMSG,
-        BPF_CGROUP_UDP6_SENDMSG,
-        BPF_CGROUP_UDP4_RECVMSG,
-        BPF_CGROUP_UDP6_RECVMSG,
-        BPF_CGROUP_SYSCTL,
-        BPF_CGROUP_GETSOCKOPT,
-        BPF_CGROUP_SETSOCKOPT,
-        BPF_CGROUP_INET4_GETPEERNAME,
-        BPF_CGROUP_INET6_GETPEERNAME,
-        BPF_CGROUP_INET4_GETSOCKNAME,
-        BPF_CGROUP_INET6_GETSOCKNAME,
-        BPF_LSM_CGROUP,
-        ATTACH_CGROUP_UNIX_CONNECT,
-        ATTACH_CGROUP_UNIX_SENDMSG,
-        ATTACH_CGROUP_UNIX_RECVMSG,
-        ATTACH_CGROUP_UNIX_GETPEERNAME,
-        ATTACH_CGROUP_UNIX_GETSOCKNAME,
+/* Every hook of a cgroup, and the type of the programs that can be attached to it
+ * (attach_type_to_prog_type(), kernel/bpf/syscall.c). A kernel that does not know one answers
+ * EINVAL. */
+static const struct {
+        uint8_t attach_type;
+        uint8_t prog_type;
+} hooks[] = {
+        { BPF_CGROUP_INET_INGRESS, BPF_PROG_TYPE_CGROUP_SKB },
+        { BPF_CGROUP_INET_EGRESS, BPF_PROG_TYPE_CGROUP_SKB },
+        { BPF_CGROUP_INET_SOCK_CREATE, BPF_PROG_TYPE_CGROUP_SOCK },
+        { BPF_CGROUP_INET_SOCK_RELEASE, BPF_PROG_TYPE_CGROUP_SOCK },
+        { BPF_CGROUP_SOCK_OPS, BPF_PROG_TYPE_SOCK_OPS },
+        { BPF_CGROUP_DEVICE, BPF_PROG_TYPE_CGROUP_DEVICE },
+        { BPF_CGROUP_INET4_BIND, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
+        { BPF_CGROUP_INET6_BIND, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
+        { BPF_CGROUP_INET4_CONNECT, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
+        { BPF_CGROUP_INET6_CONNECT, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
+        { BPF_CGROUP_INET4_POST_BIND, BPF_PROG_TYPE_CGROUP_SOCK },
+        { BPF_CGROUP_INET6_POST_BIND, BPF_PROG_TYPE_CGROUP_SOCK },
+        { BPF_CGROUP_UDP4_SENDMSG, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
+        { BPF_CGROUP_UDP6_SENDMSG, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
+        { BPF_CGROUP_UDP4_RECVMSG, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
+        { BPF_CGROUP_UDP6_RECVMSG, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
+        { BPF_CGROUP_SYSCTL, BPF_PROG_TYPE_CGROUP_SYSCTL },
+        { BPF_CGROUP_GETSOCKOPT, BPF_PROG_TYPE_CGROUP_SOCKOPT },
+        { BPF_CGROUP_SETSOCKOPT, BPF_PROG_TYPE_CGROUP_SOCKOPT },
+        { BPF_CGROUP_INET4_GETPEERNAME, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
+        { BPF_CGROUP_INET6_GETPEERNAME, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
+        { BPF_CGROUP_INET4_GETSOCKNAME, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
+        { BPF_CGROUP_INET6_GETSOCKNAME, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
+        { BPF_LSM_CGROUP, BPF_PROG_TYPE_LSM },
+        { ATTACH_CGROUP_UNIX_CONNECT, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
+        { ATTACH_CGROUP_UNIX_SENDMSG, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
+        { ATTACH_CGROUP_UNIX_RECVMSG, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
+        { ATTACH_CGROUP_UNIX_GETPEERNAME, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
+        { ATTACH_CGROUP_UNIX_GETSOCKNAME, BPF_PROG_TYPE_CGROUP_SOCK_ADDR },
 };
 
 struct Cgroups {
@@ -55,8 +60,9 @@ struct Cgroups {
         dev_t dev;   /* of the mount */
         GArray *progs;
         GHashTable *paths; /* guint64: id -> path */
+        ProgTypes *types;
         /* For the scan that is under way. */
-        bool unknown[G_N_ELEMENTS(attach_types)]; /* to this kernel */
+        bool unknown[G_N_ELEMENTS(hooks)]; /* to this kernel */
         int error;
 };
 
@@ -68,7 +74,7 @@ static char *unescape(const char *field, size_t len)
         return g_strcompress(text);
 }
 
-/* Of one line of mountinfo(5): fields 4, the root of the mount, and 5, where it is. */
+/* Fields 4 and 5 of a line of mountinfo(5): the root of the mount, and its mount point. */
 static bool is_cgroup2(const char *line, char **mount, bool *whole)
 {
         g_auto(GStrv) fields = g_strsplit(line, " ", -1);
@@ -83,7 +89,8 @@ static bool is_cgroup2(const char *line, char **mount, bool *whole)
         return true;
 }
 
-/* A mount that shows all that this process may know of, else one that shows a part. */
+/* Prefers a mount that shows the whole hierarchy, as far as this process may see it, to one that
+ * shows a part. */
 static char *find_mount(void)
 {
         g_autofree char *text = NULL;
@@ -114,6 +121,7 @@ Cgroups *cgroups_new(void)
 
         cgroups->progs = g_array_new(FALSE, FALSE, sizeof(CgroupProg));
         cgroups->paths = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
+        cgroups->types = prog_types_new();
         cgroups->mount = find_mount();
         if (cgroups->mount && stat(cgroups->mount, &attr) == 0)
                 cgroups->dev = attr.st_dev;
@@ -127,6 +135,7 @@ void cgroups_free(Cgroups *cgroups)
         g_free(cgroups->mount);
         g_array_unref(cgroups->progs);
         g_hash_table_unref(cgroups->paths);
+        prog_types_free(cgroups->types);
         g_free(cgroups);
 }
 
@@ -135,23 +144,31 @@ const char *cgroups_mount(const Cgroups *cgroups)
         return cgroups->mount;
 }
 
+const ProgTypes *cgroups_types(const Cgroups *cgroups)
+{
+        return cgroups->types;
+}
+
 static void query(Cgroups *cgroups, int fd, uint64_t id)
 {
         QueriedProg progs[PROG_QUERY_MAX];
 
-        for (guint i = 0; i < G_N_ELEMENTS(attach_types); i++) {
-                int n = cgroups->unknown[i] ? 0 : prog_query(fd, attach_types[i], false, progs);
+        for (guint i = 0; i < G_N_ELEMENTS(hooks); i++) {
+                int n;
 
+                if (cgroups->unknown[i] || !prog_types_has(cgroups->types, hooks[i].prog_type))
+                        continue;
+                n = prog_query(fd, hooks[i].attach_type, false, progs);
                 if (n == -EINVAL)
                         cgroups->unknown[i] = true;
                 else if (n == -EPERM || n == -EACCES || n == -ENOSYS)
                         cgroups->error = n;
-                /* Others mean that the cgroup is going, or that this type has a reason of its own:
-                 * the rest is not less true for it. */
+                /* Other errors mean that the cgroup is going, or concern this type alone: the other
+                 * types are still looked at. */
                 for (int j = 0; j < n; j++) {
                         const CgroupProg prog = {
                                 .cgroup_id = id,
-                                .attach_type = attach_types[i],
+                                .attach_type = hooks[i].attach_type,
                                 .prog_id = progs[j].prog_id,
                         };
 
@@ -168,9 +185,9 @@ static void remember(Cgroups *cgroups, uint64_t id, const char *path)
         g_hash_table_insert(cgroups->paths, key, g_strdup(path));
 }
 
-/* A directory has a link for itself, for its name, and for each directory in it
- * (kernfs_refresh_inode(), fs/kernfs/inode.c). Most cgroups have none, and to list their files
- * costs as much as all else. */
+/* The link count of a directory counts its name, itself, and each directory in it
+ * (kernfs_refresh_inode(), fs/kernfs/inode.c). Most cgroups have no directory in them, and to list
+ * their files costs as much as all else. */
 static bool has_children(int fd)
 {
         struct stat attr;
@@ -232,6 +249,7 @@ int cgroups_scan(Cgroups *cgroups)
         g_hash_table_remove_all(cgroups->paths);
         memset(cgroups->unknown, 0, sizeof(cgroups->unknown));
         cgroups->error = 0;
+        prog_types_update(cgroups->types, g_get_monotonic_time());
         if (!cgroups->mount)
                 return -ENODEV;
         fd = open(cgroups->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

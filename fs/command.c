@@ -12,7 +12,7 @@
 
 const char *const command_kernel_words[] = { "bpf", "none", "kernel", "bpfmetafs", NULL };
 
-/* The lowest free number is the one that is closed, for those below it are open by then. */
+/* open() takes the lowest free number: this one, since those below it are open by now. */
 static int open_standard_descriptors(void)
 {
         for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
@@ -25,7 +25,7 @@ static void reset_signals(void)
 {
         sigset_t none;
 
-        /* Those that can't be set are SIGKILL, SIGSTOP and the C library's own. */
+        /* Only SIGKILL, SIGSTOP and the C library's own signals can't be set. */
         for (int number = 1; number < NSIG; number++)
                 signal(number, SIG_DFL);
         sigemptyset(&none);
@@ -42,7 +42,7 @@ char *command_refused(const char *command, int refusal, int letter, const char *
 {
         const char dashed[] = { '-', letter, '\0' };
         bool is_long = g_str_has_prefix(word, "--");
-        /* Not shown as it is: a sentence goes to a terminal. */
+        /* It is not shown as it is, since a terminal reads the sentence. */
         g_autofree char *shown = g_strescape(is_long ? word : dashed, NULL);
         const char *wrong = "is not known";
 

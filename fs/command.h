@@ -3,8 +3,8 @@
 #define BPFMETAFS_COMMAND_H
 
 /*
- * What the daemon and its mount helper have in common as commands: how they start, how they end,
- * and the words of their command lines.
+ * The daemon and its mount helper as commands: how they start, how they end, and the words of their
+ * command lines.
  */
 
 #include <stdbool.h>
@@ -20,25 +20,25 @@ enum {
 
 /*
  * To be called first in main(). What a parent leaves behind must not decide what happens later:
- * - A closed descriptor of 0 to 2 becomes /dev/null. Else a pipe or an event queue would get its
- *   number, and be overwritten by whoever means standard output.
- * - No signal is blocked, and none is ignored: a daemon that does not see SIGTERM does not end.
- * 0, or -errno if there is no /dev/null.
+ * - A closed descriptor of 0 to 2 becomes /dev/null. Otherwise a pipe or an event queue would get
+ *   its number, and a message for standard output would be written into it.
+ * - No signal is blocked, and none is ignored: a daemon that does not see SIGTERM does not end. 0,
+ *   or -errno if there is no /dev/null.
  */
 int command_start(void);
 
 /*
- * What is wrong with the option that getopt_long(3) has just refused by returning @refusal, '?' or
- * ':'. @letter is optopt then, and @word the argument in which it stood. One sentence without a
- * full stop, in printable ASCII, that names @command's help; owned by the caller.
+ * Says what is wrong with the option that getopt_long(3) has just refused by returning @refusal,
+ * '?' or ':'. @letter is optopt then, and @word the argument in which it stood. One sentence
+ * without a full stop, in printable ASCII, that names @command's help; owned by the caller.
  */
 char *command_refused(const char *command, int refusal, int letter, const char *word);
 
-/* What is wrong with the mount point @path, of which stat(2) said @error (errno, or 0) and @mode.
- * NULL if nothing is; else one sentence as above. */
+/* Says what is wrong with the mount point @path, for which stat(2) returned @error (errno, or 0)
+ * and @mode: one sentence as above. NULL if nothing is wrong. */
 char *command_mountpoint_fault(const char *path, int error, mode_t mode);
 
-/* The words that mean the running kernel, where else the path of an object file stands; ended by
+/* The words that stand for the running kernel in place of the path of an object file; ended by
  * NULL. */
 extern const char *const command_kernel_words[];
 

@@ -6,10 +6,10 @@
 
 #include "variables.h"
 
-/* How much of a long text is made at a time: each part costs a pass over the whole value. */
+/* How many bytes of a long text are made at a time: each part costs a pass over the whole value. */
 #define TEXT_PART (4u << 20)
 
-/* Of which map something was read, and when. */
+/* The map that was read, and when. */
 typedef struct Origin {
         uint32_t map; /* 0: nothing was read */
         bool final;   /* the map could not change any more when it was read */
@@ -18,10 +18,15 @@ typedef struct Origin {
 
 struct Contents {
         Source *source;
-        uint64_t request; /* which one is being served */
+        uint64_t request; /* the number of the request that is being served */
 
         Origin value_origin;
         SourceValue value;
+
+        Origin entry_origin;
+        GBytes *entry_key;
+        uint8_t *entry;
+        int entry_error; /* -errno of reading it */
 
         Origin text_origin;
         GString *text;
@@ -46,6 +51,8 @@ Contents *contents_new(Source *source)
 void contents_free(Contents *contents)
 {
         source_value_clear(&contents->value);
+        g_clear_pointer(&contents->entry_key, g_bytes_unref);
+        g_free(contents->entry);
         g_string_free(contents->text, TRUE);
         g_clear_pointer(&contents->members, g_array_unref);
         g_free(contents);
@@ -64,7 +71,7 @@ uint64_t contents_request(const Contents *contents)
 void contents_invalidate(Contents *contents, uint32_t map)
 {
         Origin *origins[] = { &contents->value_origin, &contents->text_origin,
-                              &contents->members_origin };
+                              &contents->members_origin, &contents->entry_origin };
 
         for (guint i = 0; i < G_N_ELEMENTS(origins); i++)
                 if (origins[i]->map == map)
@@ -76,7 +83,7 @@ static void set_origin(const Contents *contents, Origin *origin, uint32_t map, b
         *origin = (Origin){ .map = map, .final = final, .request = contents->request };
 }
 
-/* True if what was read is as good as what would be read now. */
+/* True if the contents are as good as a new read would be. */
 static bool is_current(const Contents *contents, const Origin *origin, uint32_t map, bool immutable)
 {
         if (origin->map != map)
@@ -106,7 +113,7 @@ static bool same_ref(const ValueRef *a, const ValueRef *b)
                a->bit_end == b->bit_end;
 }
 
-/* True if the part that was made last has what is asked for. */
+/* True if the last part that was made contains the wanted one. */
 static bool has_text(const Contents *contents, uint32_t map, const ValueRef *ref, uint64_t offset,
                      size_t count)
 {
@@ -148,17 +155,50 @@ int contents_text(Contents *contents, uint32_t map, bool immutable, const ValueR
         return 0;
 }
 
-const GArray *contents_members(Contents *contents, uint32_t map, const SourceValue *value,
+static int read_entry(Contents *contents, uint32_t map, const MapShape *shape, GBytes *key)
+{
+        g_free(contents->entry);
+        contents->entry = g_try_malloc(map_shape_entry_size(shape));
+        if (!contents->entry)
+                return -ENOMEM;
+        return contents->source->ops->entry(contents->source, map, shape,
+                                            g_bytes_get_data(key, NULL), contents->entry);
+}
+
+int contents_entry(Contents *contents, uint32_t map, const MapShape *shape, GBytes *key,
+                   ValueSpace *space)
+{
+        bool there = is_current(contents, &contents->entry_origin, map, false) &&
+                     g_bytes_equal(contents->entry_key, key);
+
+        if (!there) {
+                contents->entry_error = read_entry(contents, map, shape, key);
+                g_clear_pointer(&contents->entry_key, g_bytes_unref);
+                contents->entry_key = g_bytes_ref(key);
+                set_origin(contents, &contents->entry_origin, map, false);
+        }
+        if (contents->entry_error < 0)
+                return contents->entry_error;
+        *space = (ValueSpace){
+                .bytes = contents->entry,
+                .size = map_shape_entry_size(shape),
+                .big_endian = G_BYTE_ORDER == G_BIG_ENDIAN,
+        };
+        if (shape->btf_id && shape->value_type &&
+            contents->source->ops->map_btf(contents->source, shape->btf_id, &space->btf) < 0)
+                space->btf = NULL;
+        return 0;
+}
+
+const GArray *contents_members(Contents *contents, uint32_t map, const ValueSpace *space,
                                const ValueRef *ref)
 {
-        ValueSpace space = variables_space(value);
-
         /* Names and places come from the BTF alone, which a map keeps for its life. */
         if (contents->members && contents->members_origin.map == map &&
             same_ref(&contents->members_ref, ref))
                 return contents->members;
         g_clear_pointer(&contents->members, g_array_unref);
-        contents->members = decoded_members(&space, ref);
+        contents->members = decoded_members(space, ref);
         contents->members_ref = *ref;
         set_origin(contents, &contents->members_origin, map, true);
         return contents->members;

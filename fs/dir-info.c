@@ -1,30 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* info/: what can't change is made once an object, what can is asked for each time, and observers
- * are asked for one key at a time. */
+/* info/: keys that can't change are made once for each object, those that can are asked for each
+ * time, and observers are asked for one key at a time. */
 
 #include "dir-info.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* Keys of what changes come after those of what does not, and observed ones after these. */
+/* The keys of entries: those of files that change come behind those of files that don't, and those
+ * of observed ones behind these. */
 #define CHANGING 64
 #define OBSERVED 128
-
-static int fixed_info(const Place *place, const Info **info)
-{
-        Object *object = place_shown(place);
-
-        return object->kind->fixed_info(object, info);
-}
-
-static int changing_info(const Place *place, Info **info)
-{
-        Object *object = place_shown(place);
-
-        return object->kind->changing_info(object, info);
-}
 
 /* The file name of @key in the subdirectory @sub ("ifindex" of "dev/ifindex" in "dev"), or in info/
  * itself if that is NULL. NULL: it is not there. */
@@ -41,12 +28,23 @@ bool info_has_sub(Catalog *catalog, const Place *place, const OwnEntry *own)
 {
         const Info *info;
 
-        if (fixed_info(place, &info) < 0)
+        if (object_fixed_info(place_shown(place), &info) < 0)
                 return false;
         for (uint32_t i = 0; i < info_n(info); i++)
                 if (name_in(info_key(info, i), own->name))
                         return true;
         return false;
+}
+
+/* The index of the key whose file name is @name in the subdirectory @sub, or in info/ itself if
+ * that is NULL; info_n() if there is none. */
+static uint32_t index_of(const Info *info, const char *sub, const char *name)
+{
+        uint32_t i = 0;
+
+        while (i < info_n(info) && g_strcmp0(name_in(info_key(info, i), sub), name) != 0)
+                i++;
+        return i;
 }
 
 static Entry fixed_entry(const Info *info, uint32_t index, const char *name)
@@ -65,12 +63,22 @@ static uint64_t changing_key(uint32_t index)
         return ENTRY_OWN_KEYS + CHANGING + index + 1;
 }
 
+/* One answer of the kernel serves the whole listing, and readers of its files for a moment. */
+static Entry listed_entry(const Info *changing, uint32_t index)
+{
+        Entry entry = entry_changing(info_key(changing, index), changing_key(index),
+                                     g_strdup(info_text(changing, index)));
+
+        entry.until = g_get_monotonic_time() + ENTRY_MOMENT_MS * G_TIME_SPAN_MILLISECOND;
+        return entry;
+}
+
 static uint64_t observed_key(const Place *place, const ObservedKey *key)
 {
         return ENTRY_OWN_KEYS + OBSERVED + (key - place_shown(place)->kind->observed) + 1;
 }
 
-/* The first key from @key on that there is somebody to ask for; NULL if there is none. */
+/* The first key from @key on that has an observer; NULL if there is none. */
 static const ObservedKey *next_observed(const Catalog *catalog, const ObservedKey *key)
 {
         while (key->name && !key->is_there(catalog_observers(catalog)))
@@ -95,15 +103,15 @@ int info_find(Catalog *catalog, const Place *place, const char *name, Entry *out
 {
         g_autoptr(Info) changing = NULL;
         const Info *fixed;
-        int r = fixed_info(place, &fixed);
+        int r = object_fixed_info(place_shown(place), &fixed);
+        uint32_t i;
 
         if (r < 0)
                 return r;
-        for (uint32_t i = 0; i < info_n(fixed); i++) {
-                if (g_strcmp0(name_in(info_key(fixed, i), place->row->sub), name) == 0) {
-                        *out = fixed_entry(fixed, i, name);
-                        return 0;
-                }
+        i = index_of(fixed, place->row->sub, name);
+        if (i < info_n(fixed)) {
+                *out = fixed_entry(fixed, i, name);
+                return 0;
         }
         if (place->row->sub)
                 return -ENOENT;
@@ -114,17 +122,14 @@ int info_find(Catalog *catalog, const Place *place, const char *name, Entry *out
                         return 0;
                 }
         }
-        r = changing_info(place, &changing);
+        r = object_changing_info(place_shown(place), &changing);
         if (r < 0)
                 return r;
-        for (uint32_t i = 0; i < info_n(changing); i++) {
-                if (strcmp(info_key(changing, i), name) == 0) {
-                        *out = entry_changing(name, changing_key(i),
-                                              g_strdup(info_text(changing, i)));
-                        return 0;
-                }
-        }
-        return -ENOENT;
+        i = index_of(changing, NULL, name);
+        if (i == info_n(changing))
+                return -ENOENT;
+        *out = entry_changing(name, changing_key(i), g_strdup(info_text(changing, i)));
+        return 0;
 }
 
 int info_list(Lister *lister)
@@ -132,7 +137,7 @@ int info_list(Lister *lister)
         const Place *place = lister->place;
         g_autoptr(Info) changing = NULL;
         const Info *fixed;
-        int r = fixed_info(place, &fixed);
+        int r = object_fixed_info(place_shown(place), &fixed);
 
         if (r < 0)
                 return r;
@@ -144,14 +149,14 @@ int info_list(Lister *lister)
         }
         if (lister->stopped || place->row->sub)
                 return 0;
-        r = changing_info(place, &changing);
+        r = object_changing_info(place_shown(place), &changing);
         if (r < 0)
                 return r;
         for (uint32_t i = 0; i < info_n(changing); i++) {
                 const char *name = info_key(changing, i);
 
                 if (lister_wants(lister, changing_key(i)) && !info_has(fixed, name))
-                        lister_give(lister, entry_changing(name, changing_key(i), NULL));
+                        lister_give(lister, listed_entry(changing, i));
         }
         for (const ObservedKey *key = first_observed(lister->catalog, place); key;
              key = next_observed(lister->catalog, key + 1))
@@ -165,7 +170,7 @@ int info_content(Catalog *catalog, const Place *place, uint64_t key, uint64_t of
                  GString *out, uint64_t *size)
 {
         const Info *info;
-        int r = fixed_info(place, &info);
+        int r = object_fixed_info(place_shown(place), &info);
 
         if (r < 0)
                 return r;

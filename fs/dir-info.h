@@ -13,7 +13,7 @@ int info_list(Lister *lister);
 int info_content(Catalog *catalog, const Place *place, uint64_t key, uint64_t offset, size_t count,
                  GString *out, uint64_t *size);
 
-/* True if there are keys in the subdirectory that the own entry is. */
+/* True if there are keys in the subdirectory @own. */
 bool info_has_sub(Catalog *catalog, const Place *place, const OwnEntry *own);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* No event tells of links: nothing of this is remembered, and every lookup asks. */
+/* No event tells of links: every lookup of one asks. */
 
 #include "dir-links.h"
 
@@ -17,6 +17,11 @@ bool links_are_known(Catalog *catalog, const Place *place, const OwnEntry *own)
 
 #define PROG_KEY (ENTRY_OWN_KEYS + 1)
 
+static Entry prog_entry(uint32_t prog)
+{
+        return entry_link("prog", PROG_KEY, g_strdup_printf("../../%u", prog), false);
+}
+
 /* -ENOENT: it has gone, or runs no program (struct_ops). */
 static int prog_link(const Place *place, Entry *out)
 {
@@ -26,8 +31,16 @@ static int prog_link(const Place *place, Entry *out)
         if (r == 0 && prog == 0)
                 r = -ENOENT;
         if (r == 0)
-                *out = entry_link("prog", PROG_KEY, g_strdup_printf("../../%u", prog), false);
+                *out = prog_entry(prog);
         return r;
+}
+
+/* Which names there are follows from the link's type. Only the link may go. */
+gint64 link_dir_current(Catalog *catalog, const Place *place)
+{
+        int r = object_check(place->object);
+
+        return r < 0 ? r : g_get_monotonic_time() + ENTRY_MOMENT_MS * G_TIME_SPAN_MILLISECOND;
 }
 
 int link_dir_find(Catalog *catalog, const Place *place, const char *name, Entry *out)
@@ -37,12 +50,16 @@ int link_dir_find(Catalog *catalog, const Place *place, const char *name, Entry 
 
 int link_dir_list(Lister *lister)
 {
-        Entry entry;
-        int r = lister_wants(lister, PROG_KEY) ? prog_link(lister->place, &entry) : -ENOENT;
+        uint32_t prog;
+        int r;
 
-        if (r == 0)
-                lister_give(lister, entry);
-        return 0;
+        if (!lister_wants(lister, PROG_KEY))
+                return 0;
+        /* The kernel keeps the listing: it has to be whole, or an error. */
+        r = link_prog(lister->place->object, &prog);
+        if (r == 0 && prog != 0)
+                lister_give(lister, prog_entry(prog));
+        return r;
 }
 
 static GArray *links_of(Catalog *catalog, const Place *place)

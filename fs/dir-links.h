@@ -15,6 +15,7 @@ bool links_are_known(Catalog *catalog, const Place *place, const OwnEntry *own);
 /* links/7/: the symlink prog beside its own entries */
 int link_dir_find(Catalog *catalog, const Place *place, const char *name, Entry *out);
 int link_dir_list(Lister *lister);
+gint64 link_dir_current(Catalog *catalog, const Place *place);
 
 /* 131/info/links/: a symlink for each link that runs the program */
 int prog_links_find(Catalog *catalog, const Place *place, const char *name, Entry *out);

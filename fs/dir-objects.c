@@ -16,7 +16,7 @@ static int object_entry(Catalog *catalog, const Row *row, uint32_t id, const cha
 
         if (r < 0)
                 return r;
-        /* If that fails the kernel does not remember the entry, no more. */
+        /* If that fails, the kernel does not remember the entry, and that is all. */
         if (seek && row->index && catalog_has_events(catalog) && !object->kind->is_watched(object))
                 index_refresh(row->index(catalog), 0);
         *out = entry_directory(name, OBJECTS_KEY(id), place_new(row->each, object, object));
@@ -57,7 +57,8 @@ int objects_list(Lister *lister)
         return r == -ENOENT ? 0 : r;
 }
 
-/* The kernel is told when what is shown loses its guardian; any other holder can go unnoticed. */
+/* The kernel is told when the object that is shown loses its guardian. Any other holder can go
+ * unnoticed. */
 static Entry user_link(Catalog *catalog, const Place *place, uint32_t id, const char *name)
 {
         uint32_t guardian = index_guardian(place->row->index(catalog), place_shown(place)->id);
@@ -66,8 +67,8 @@ static Entry user_link(Catalog *catalog, const Place *place, uint32_t id, const 
                           guardian == id);
 }
 
-/* One file stands for all holders that could not be asked. Its key is behind all ids: the kernel's
- * end at INT_MAX (bpf_prog_alloc_id(), kernel/bpf/syscall.c). */
+/* One file stands for all holders that could not be asked. Its key is greater than that of any id:
+ * the kernel's ids end at INT_MAX (bpf_prog_alloc_id(), kernel/bpf/syscall.c). */
 #define UNASKED_KEY (OBJECTS_KEY(INT32_MAX) + 1)
 
 static Entry unasked_entry(const Index *index, const Row *row, const Object *shown)

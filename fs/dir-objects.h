@@ -3,8 +3,8 @@
 #define BPFMETAFS_DIR_OBJECTS_H
 
 /*
- * Directories of objects by id: all of a kind (the root, maps/), and those that use another one
- * (maps/30/progs/).
+ * Directories of objects by id: all objects of a kind (the root, maps/), or those that hold a
+ * certain object (maps/30/progs/).
  */
 
 #include "place.h"
@@ -12,16 +12,18 @@
 /* The key of the object @id in a directory of all objects of its kind. */
 #define OBJECTS_KEY(id) (ENTRY_OWN_KEYS + (uint64_t)(id))
 
-/* All objects of row->kind, each a directory row->each. If there is a row->index, whoever lists
- * them learns who holds them. */
+/* All objects of row->kind, each as a directory row->each. If there is a row->index, a listing also
+ * asks it which objects hold them. */
 int objects_find(Catalog *catalog, const Place *place, const char *name, Entry *out);
 int objects_list(Lister *lister);
 
-/* The objects of row->kind that hold what the place shows by row->index: symlinks to the root. */
+/* The objects of row->kind that hold the object of the place, by row->index: symlinks to the
+ * root. */
 int users_find(Catalog *catalog, const Place *place, const char *name, Entry *out);
 int users_list(Lister *lister);
 
-/* A directory of an object that can't be looked at has only a file that says why. */
+/* The directory of an object that can't be looked at: it has a file that says why, and nothing
+ * else. */
 bool object_is_readable(Catalog *catalog, const Place *place, const OwnEntry *own);
 int unreadable_find(Catalog *catalog, const Place *place, const char *name, Entry *out);
 int unreadable_list(Lister *lister);

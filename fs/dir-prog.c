@@ -7,6 +7,7 @@
 #include "dir-objects.h"
 #include "dir-value.h"
 #include "entries.h"
+#include "prog-rules.h"
 #include "prog.h"
 
 #include <errno.h>
@@ -15,6 +16,12 @@
 static uint64_t entry_key(uint32_t index)
 {
         return ENTRY_OWN_KEYS + (uint64_t)index + 1;
+}
+
+/* The names that rules give have keys behind those of all names that authors can give. */
+static uint64_t gift_key(const RulesGift *gift)
+{
+        return ENTRY_OWN_KEYS + (uint64_t)PROG_MAX_ENTRIES + gift->name + 1;
 }
 
 /* 131/ */
@@ -34,6 +41,7 @@ static int metadata_entry(const Place *place, uint32_t index, const char *name, 
 int prog_find(Catalog *catalog, const Place *place, const char *name, Entry *out)
 {
         Prog *prog = prog_of(place->object);
+        const RulesGift *gift;
         int r;
 
         if (prog->object.error < 0)
@@ -45,7 +53,31 @@ int prog_find(Catalog *catalog, const Place *place, const char *name, Entry *out
                 if (strcmp(prog->entries[i].name, name) == 0)
                         return metadata_entry(place, i, name, true, out);
         /* It may be in a map that can't be read now: nobody knows that it is not there. */
-        return prog->examined ? -ENOENT : -EIO;
+        if (!prog->examined)
+                return -EIO;
+        r = prog_rules_find(prog, name, &gift);
+        if (r == 0)
+                *out = entry_changing(name, gift_key(gift), g_strdup(gift->text));
+        return r;
+}
+
+/* No event tells when its authors' metadata is bound and takes a name, so none of these names is
+ * lasting. */
+static int list_gifts(Lister *lister, Prog *prog)
+{
+        g_autoptr(GPtrArray) gifts = g_ptr_array_new();
+        const Rules *rules = catalog_observers(lister->catalog)->rules;
+        int r = lister->stopped ? 0 : prog_rules_list(prog, gifts, NULL);
+
+        for (guint i = 0; i < gifts->len; i++) {
+                const RulesGift *gift = gifts->pdata[i];
+
+                if (lister_wants(lister, gift_key(gift)))
+                        lister_give(lister, entry_changing(rules_name(rules, gift->name),
+                                                           gift_key(gift), NULL));
+        }
+        /* If rules can't be asked, that hides nothing of what its authors say. */
+        return r == -ENOENT ? r : 0;
 }
 
 int prog_list(Lister *lister)
@@ -68,11 +100,11 @@ int prog_list(Lister *lister)
                 r = metadata_entry(lister->place, i, name, false, &entry);
                 if (r == -ENOENT)
                         return r;
-                /* A map that can't be read hides nothing of the others. */
+                /* A map that can't be read does not hide the others. */
                 if (r == 0)
                         lister_give(lister, entry);
         }
-        return 0;
+        return list_gifts(lister, prog);
 }
 
 int prog_content(Catalog *catalog, const Place *place, uint64_t key, uint64_t offset, size_t count,

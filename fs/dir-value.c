@@ -1,19 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Variables and values as entries. Those that are kept need no look at the map. */
+/* Variables and values as entries. The map is not looked at for those that are kept. */
 
 #include "dir-value.h"
 
+#include "map-entries.h"
 #include "names.h"
+#include "sink.h"
 
 #include <errno.h>
 #include <string.h>
 
+/* The entry that has the value: the only one of a map of global data, or one of another map. */
+typedef struct Whole {
+        Map *map;
+        GBytes *key;  /* of the entry; NULL: it is global data */
+        uint32_t cpu; /* whose value of the entry */
+} Whole;
+
 /* The value that a directory shows. */
 typedef struct ValuePlace {
         guint refs;
-        Map *map;               /* owned */
-        Variables *variables;   /* owned: keeps decoded */
+        Whole whole;            /* owned */
+        Variables *variables;   /* owned: keeps decoded; NULL: nothing is kept */
         const Decoded *decoded; /* its members, if they are kept; else NULL */
         ValueRef ref;
 } ValuePlace;
@@ -32,18 +41,48 @@ static void unref_place(gpointer argument)
 
         if (--place->refs > 0)
                 return;
-        map_unref(place->map);
+        map_unref(place->whole.map);
+        g_clear_pointer(&place->whole.key, g_bytes_unref);
         variables_unref(place->variables);
         g_free(place);
 }
 
-const ArgumentKind value_argument = { ref_place, unref_place };
+/* Entries of a map whose keys have one place in the table of nodes are told apart here. */
+static bool same_place(gconstpointer a, gconstpointer b)
+{
+        const Whole *one = &((const ValuePlace *)a)->whole;
+        const Whole *other = &((const ValuePlace *)b)->whole;
 
-/* A value that an entry is made of. */
+        if (!one->key || !other->key)
+                return one->key == other->key;
+        return one->cpu == other->cpu && g_bytes_equal(one->key, other->key);
+}
+
+const ArgumentKind value_argument = { ref_place, unref_place, same_place };
+
+static int read_space(const Whole *whole, ValueSpace *space)
+{
+        const SourceValue *value;
+        int r;
+
+        if (whole->key)
+                return map_read_entry(whole->map, whole->key, whole->cpu, space);
+        r = map_value(whole->map, &value);
+        if (r == 0)
+                *space = variables_space(value);
+        return r;
+}
+
+static bool is_immutable(const Whole *whole)
+{
+        return !whole->key && map_is_immutable(whole->map);
+}
+
+/* A value from which an entry is made. */
 typedef struct Item {
-        Map *map;
+        Whole whole; /* borrowed */
         Variables *variables;
-        const Decoded *decoded; /* what is kept of it; NULL: nothing */
+        const Decoded *decoded; /* the part of it that is kept; NULL: none */
         ValueRef ref;
         bool lasting;
         bool look_up; /* the content is needed */
@@ -54,19 +93,33 @@ static Place value_place(const Place *parent, const Item *item)
         ValuePlace *argument = g_new0(ValuePlace, 1);
         Place place;
 
-        argument->map = map_of(object_ref(&item->map->object));
-        argument->variables = variables_ref(item->variables);
+        argument->whole = item->whole;
+        object_ref(&item->whole.map->object);
+        if (item->whole.key)
+                g_bytes_ref(item->whole.key);
+        argument->variables = item->variables ? variables_ref(item->variables) : NULL;
         argument->decoded = item->decoded && item->decoded->members ? item->decoded : NULL;
         argument->ref = item->ref;
         place = place_new(parent->row->each, parent->object, argument);
         return place;
 }
 
+/* Bytes that no BTF describes, as one line of hexadecimal digits. Returns its length. */
+static uint64_t put_untyped(const ValueSpace *space, GString *out)
+{
+        Sink sink = { .out = out, .end = LAYOUT_MAX_CHANGING };
+
+        sink_put_hex(&sink, space->bytes, space->size);
+        sink_put(&sink, "\n", 1);
+        return sink.length;
+}
+
 /* The text of a value that may change. */
 static char *changing_text(const ValueSpace *space, const ValueRef *ref)
 {
         GString *text = g_string_new(NULL);
-        uint64_t size = value_text(space, ref, 0, LAYOUT_MAX_CHANGING, text);
+        uint64_t size = space->btf ? value_text(space, ref, 0, LAYOUT_MAX_CHANGING, text)
+                                   : put_untyped(space, text);
 
         if (size > LAYOUT_MAX_CHANGING)
                 g_string_printf(text,
@@ -76,15 +129,15 @@ static char *changing_text(const ValueSpace *space, const ValueRef *ref)
         return g_string_free(text, FALSE);
 }
 
-/* True if the entry can't be made from what is kept. In a listing that needs less than in a lookup:
- * of what may change, it is enough to know that it is no directory. */
+/* True if the kept part is not enough to make the entry. A listing needs less than a lookup: if the
+ * value may change, a listing only has to know that it is no directory. */
 static bool needs_value(const Item *item)
 {
         if (!item->decoded)
                 return true;
         if (item->decoded->directory || item->decoded->text)
                 return false;
-        return item->look_up || map_is_immutable(item->map);
+        return item->look_up || is_immutable(&item->whole);
 }
 
 /* 0 or -errno. */
@@ -92,21 +145,16 @@ static int value_entry(const Place *parent, const Item *item, const char *name, 
                        Entry *out)
 {
         const Decoded *decoded = item->decoded;
-        const SourceValue *value;
         ValueSpace space = { 0 };
         bool kept = decoded && decoded->text;
-        int r;
+        int r = needs_value(item) ? read_space(&item->whole, &space) : 0;
 
-        if (needs_value(item)) {
-                r = map_value(item->map, &value);
-                if (r < 0)
-                        return r;
-                space = variables_space(value);
-        }
-        if (decoded ? decoded->directory : value_is_directory(&space, &item->ref)) {
+        if (r < 0)
+                return r;
+        if (decoded ? decoded->directory : space.btf && value_is_directory(&space, &item->ref)) {
                 *out = entry_directory(name, key, value_place(parent, item));
                 out->lasting = item->lasting;
-        } else if (kept || map_is_immutable(item->map)) {
+        } else if (kept || is_immutable(&item->whole)) {
                 *out = (Entry){
                         .name = name,
                         .key = key,
@@ -121,7 +169,7 @@ static int value_entry(const Place *parent, const Item *item, const char *name, 
         return 0;
 }
 
-/* As much of the text of one value as is asked for. */
+/* The part of the text of one value that is asked for. */
 static int text_part(Map *map, const Decoded *decoded, const ValueRef *ref, uint64_t offset,
                      size_t count, GString *out, uint64_t *size)
 {
@@ -134,7 +182,7 @@ static int text_part(Map *map, const Decoded *decoded, const ValueRef *ref, uint
 
 /* A value's directory */
 
-/* What is in it: members that are kept, or elements, or members that are made for the moment. */
+/* Its entries: members that are kept, or elements, or members that are made for this request. */
 typedef struct Inside {
         const ValuePlace *at;
         const Decoded *kept;   /* of n; NULL: not kept */
@@ -146,7 +194,6 @@ typedef struct Inside {
 static int look_inside(const Place *place, Inside *inside)
 {
         const ValuePlace *at = place->argument;
-        const SourceValue *value;
         int r;
 
         *inside = (Inside){ .at = at };
@@ -155,14 +202,16 @@ static int look_inside(const Place *place, Inside *inside)
                 inside->n = at->decoded->n_members;
                 return 0;
         }
-        r = map_value(at->map, &value);
+        r = read_space(&at->whole, &inside->space);
         if (r < 0)
                 return r;
-        inside->space = variables_space(value);
+        /* The BTF that made it a directory can't be read now. */
+        if (!inside->space.btf)
+                return -EIO;
         if (value_is_array(&inside->space, &at->ref)) {
                 inside->n = value_n_members(&inside->space, &at->ref);
         } else {
-                inside->members = map_members(at->map, value, &at->ref);
+                inside->members = map_members(at->whole.map, &inside->space, &at->ref);
                 inside->n = inside->members->len;
         }
         return 0;
@@ -197,7 +246,7 @@ static int entry_at(const Place *place, const Inside *inside, uint32_t index, co
                     bool look_up, Entry *out)
 {
         Item item = {
-                .map = inside->at->map,
+                .whole = inside->at->whole,
                 .variables = inside->at->variables,
                 .decoded = inside->kept ? &inside->kept[index] : NULL,
                 .ref = ref_at(inside, index),
@@ -208,8 +257,8 @@ static int entry_at(const Place *place, const Inside *inside, uint32_t index, co
         return value_entry(place, &item, name, ENTRY_OWN_KEYS + index + 1, out);
 }
 
-/* The index of the entry @name; inside->n if there is none. 2^20 elements are not tried one by one.
- */
+/* The index of the entry @name; inside->n if there is none. The number of an element is computed:
+ * there may be 2^20 of them. */
 static uint32_t index_of(const Inside *inside, const char *name)
 {
         uint64_t number;
@@ -225,12 +274,12 @@ static uint32_t index_of(const Inside *inside, const char *name)
         return i;
 }
 
-/* The same after another look at whether the map was frozen: the kernel may remember all
- * directories on the way here, so nobody else has noticed. */
+/* The same, after another look whether the map has been frozen: the kernel may remember all
+ * directories on the way here, so nothing else would notice it. */
 static int look_again_inside(const Place *place, Inside *inside)
 {
         const ValuePlace *at = place->argument;
-        int r = map_update(at->map);
+        int r = map_update(at->whole.map);
 
         return r < 0 ? r : look_inside(place, inside);
 }
@@ -263,7 +312,7 @@ int value_list(Lister *lister)
                 r = entry_at(lister->place, &inside, i, name_at(&inside, i, number), false, &entry);
                 if (r == -ENOENT)
                         return r;
-                /* A value that can't be read now hides nothing of the others. */
+                /* A value that can't be read now does not hide the others. */
                 if (r == 0)
                         lister_give(lister, entry);
         }
@@ -283,8 +332,63 @@ int value_content(Catalog *catalog, const Place *place, uint64_t key, uint64_t o
         if (index >= inside.n)
                 return -ENOENT;
         ref = ref_at(&inside, index);
-        return text_part(inside.at->map, inside.kept ? &inside.kept[index] : NULL, &ref, offset,
-                         count, out, size);
+        return text_part(inside.at->whole.map, inside.kept ? &inside.kept[index] : NULL, &ref,
+                         offset, count, out, size);
+}
+
+/* Entries of a map */
+
+int value_of_entry(const Place *place, Map *map, GBytes *key, uint32_t cpu, const char *name,
+                   uint64_t node, bool look_up, Entry *out)
+{
+        const MapShape *shape = &map->facts.shape;
+        Item item = {
+                .whole = { map, key, cpu },
+                .ref = value_of_variable(shape->value_type, 0, shape->value_size),
+                .look_up = look_up,
+        };
+
+        return value_entry(place, &item, name, node, out);
+}
+
+Place value_cpus_place(const Place *parent, Map *map, GBytes *key)
+{
+        Item item = { .whole = { map, key, 0 } };
+
+        return value_place(parent, &item);
+}
+
+int cpus_find(Catalog *catalog, const Place *place, const char *name, Entry *out)
+{
+        const Whole *whole = &((const ValuePlace *)place->argument)->whole;
+        uint64_t cpu = *name == '0' && name[1] ? UINT64_MAX : names_number(name);
+
+        if (cpu >= whole->map->facts.shape.n_cpus)
+                return -ENOENT;
+        return value_of_entry(place, whole->map, whole->key, cpu, name, ENTRY_OWN_KEYS + cpu + 1,
+                              true, out);
+}
+
+int cpus_list(Lister *lister)
+{
+        const Whole *whole = &((const ValuePlace *)lister->place->argument)->whole;
+        uint64_t first = MAX(lister->after, ENTRY_OWN_KEYS) - ENTRY_OWN_KEYS;
+
+        for (uint64_t cpu = first;
+             cpu < whole->map->facts.shape.n_cpus && lister_wants(lister, ENTRY_OWN_KEYS + cpu + 1);
+             cpu++) {
+                char number[16];
+                Entry entry;
+                int r;
+
+                g_snprintf(number, sizeof(number), "%u", (unsigned)cpu);
+                r = value_of_entry(lister->place, whole->map, whole->key, cpu, number,
+                                   ENTRY_OWN_KEYS + cpu + 1, false, &entry);
+                if (r < 0)
+                        return r;
+                lister_give(lister, entry);
+        }
+        return 0;
 }
 
 /* Variables */
@@ -293,7 +397,7 @@ int variable_entry(const Place *place, Map *map, uint32_t index, const char *nam
                    bool lasting, bool look_up, Entry *out)
 {
         Variables *variables;
-        Item item = { .map = map, .lasting = lasting, .look_up = look_up };
+        Item item = { .whole.map = map, .lasting = lasting, .look_up = look_up };
         int r = map_variables(map, &variables);
 
         if (r < 0)
@@ -323,7 +427,7 @@ int variable_content(Map *map, uint32_t index, uint64_t offset, size_t count, GS
 
 /* vars/ */
 
-/* The variables of the map that is shown, after another look at whether it was frozen. */
+/* The variables of the map that is shown, after another look whether it has been frozen. */
 static int shown_variables(const Place *place, Map **map, Variables **variables)
 {
         int r;

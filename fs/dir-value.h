@@ -13,7 +13,7 @@
 /* The longest text in bytes of a value that may change: each of its versions is kept as a whole. */
 #define LAYOUT_MAX_CHANGING (1u << 20)
 
-/* The argument of a value's directory: which value of which map. */
+/* The argument of a value's directory: the map and the value. */
 extern const ArgumentKind value_argument;
 
 /* The value's directory: its members or elements */
@@ -21,6 +21,17 @@ int value_find(Catalog *catalog, const Place *place, const char *name, Entry *ou
 int value_list(Lister *lister);
 int value_content(Catalog *catalog, const Place *place, uint64_t key, uint64_t offset, size_t count,
                   GString *out, uint64_t *size);
+
+/* The value for @cpu of the entry @key of @map as an entry of @place, whose row->each is a value's
+ * directory; @node is its key there. @look_up as below. 0 or -errno. */
+int value_of_entry(const Place *place, Map *map, GBytes *key, uint32_t cpu, const char *name,
+                   uint64_t node, bool look_up, Entry *out);
+
+/* The directory of an entry that has a value for each CPU, in @parent, whose row->each it is: 0, 1
+ * and so on. */
+Place value_cpus_place(const Place *parent, Map *map, GBytes *key);
+int cpus_find(Catalog *catalog, const Place *place, const char *name, Entry *out);
+int cpus_list(Lister *lister);
 
 /* vars/ of the map that is shown */
 int vars_find(Catalog *catalog, const Place *place, const char *name, Entry *out);

@@ -3,11 +3,12 @@
 /*
  * Entries are found in one order and named in another.
  *
- * Their positions are those in which they were found: a map that is frozen late has its entries
- * behind those of others. But their names follow the order in which the maps were bound, as the
- * manual promises, so that all mounts show the same names whenever they looked first: what the late
- * one brings can make "oncall" of another map "oncall~2". Therefore names are given anew whenever
- * something was found, and are settled only as far as no map before them may still bring some.
+ * Their positions follow the order in which they were found: the entries of a map that is frozen
+ * late stand behind those of other maps. Their names follow the order in which the maps were bound,
+ * as the manual promises: so all mounts show the same names, whenever they have looked first. Hence
+ * an entry of the late map can turn another map's "oncall" into "oncall~2". Therefore all names are
+ * given anew whenever an entry was found, and a name is settled only if no map before it may still
+ * bring entries.
  */
 
 #include "entries.h"
@@ -29,8 +30,8 @@ void entries_clear_names(Prog *prog)
                 g_clear_pointer(&prog->maps[i].link, g_ref_string_release);
 }
 
-/* Adds the entries of all maps that have metadata and did not have it before. A map that is bound
- * twice has its entries once. */
+/* Adds the entries of all maps that have come to have metadata. If a map is bound twice, its
+ * entries are there once. */
 static void find(Prog *prog)
 {
         g_autoptr(GArray) found = g_array_new(FALSE, FALSE, sizeof(ProgEntry));
@@ -64,7 +65,7 @@ static char *name_entry(Names *names, const ProgEntry *entry)
         const Variables *variables = entry->map->variables;
         const Variable *variable;
 
-        /* Its map could be read before and can't be now. */
+        /* Its map could be read before, but can't be read now. */
         if (!variables || entry->variable >= variables->n)
                 return g_ref_string_new_intern("");
         variable = &variables->items[entry->variable];
@@ -105,7 +106,7 @@ static void name_links(Prog *prog)
         }
 }
 
-/* All that names and entries are made from; what else there is of a map never changes. */
+/* The facts of a map from which names and entries are made, as far as they can change. */
 static uint8_t state_of(const Map *map)
 {
         bool facts[] = { true, map->object.error < 0, map->variables != NULL, map->facts.frozen };
@@ -116,7 +117,7 @@ static uint8_t state_of(const Map *map)
         return state;
 }
 
-/* True if some map is not as it was at the last call. */
+/* True if a map has changed since the last call. */
 static bool take_states(Prog *prog)
 {
         bool changed = false;
@@ -132,12 +133,13 @@ static bool take_states(Prog *prog)
 
 void entries_update(Prog *prog, NamesReserved reserved)
 {
-        /* While a program is unsettled, each request comes here: with thousands of entries, whoever
-         * looks at all would pay for millions of names. */
+        /* While a program is unsettled, each request comes here: a look at thousands of entries
+         * would make millions of names. */
         if (!take_states(prog))
                 return;
         entries_clear_names(prog);
         find(prog);
         name_entries(prog, reserved);
         name_links(prog);
+        prog->named++;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Opens event rings: perf_event_open(2), and the kernel's messages about CPUs, which are those that
- * udev gets. */
+/* Opens event rings by perf_event_open(2), and listens to the kernel's messages about CPUs, the
+ * same that udev gets. */
 
 #include "feed.h"
 
@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The beginning of the message that the kernel sends when a CPU has come online. The filter
@@ -23,35 +24,44 @@
 #define ONLINE_WORDS ((sizeof(ONLINE_MESSAGE) - 1) / 4)
 G_STATIC_ASSERT((sizeof(ONLINE_MESSAGE) - 1) % 4 == 0);
 
-/* Opens an event of @cpu that wakes when @watermark bytes have been written into its ring. */
-static int open_event(int cpu, uint32_t watermark)
+/* Opens an event of @cpu that wakes when @watermark bytes have been written into its ring. If
+ * @tells_who, each record says which process made it, and when (rings.c). */
+static int open_event(int cpu, uint32_t watermark, bool tells_who)
 {
         struct perf_event_attr attr = {
                 .type = PERF_TYPE_SOFTWARE,
                 .size = sizeof(attr),
                 .config = PERF_COUNT_SW_DUMMY,
                 .bpf_event = 1,
-                /* The other way, wakeup_events, counts samples, and there are none. */
+                /* The alternative, wakeup_events, counts samples, and these events have none. */
                 .watermark = 1,
                 .wakeup_watermark = watermark,
         };
-        int fd = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+        int fd;
 
+        if (tells_who) {
+                attr.sample_id_all = 1;
+                attr.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME;
+                /* The clock in which processes have their start. */
+                attr.use_clockid = 1;
+                attr.clockid = CLOCK_BOOTTIME;
+        }
+        fd = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
         return fd < 0 ? -errno : fd;
 }
 
-/* -ENODEV: the CPU is not online. -EINVAL: there can be no CPU of that number, or, if that is 0,
- * the kernel does not know what is asked for. */
+/* -ENODEV: the CPU is not online. -EINVAL: there can be no CPU of that number; or, if the number is
+ * 0, the kernel does not know such events. */
 static int open_cpu(int cpu, FeedFunc func, void *data)
 {
         int bell, ring, r;
 
-        /* The kernel writes to the event that was opened last first: so the record is there when
-         * the bell rings. Nothing depends on it but that the first round finds the record. */
-        bell = open_event(cpu, 1);
+        /* The kernel writes first to the event that was opened last: so the record is there when
+         * the bell rings, and the first look finds it. Nothing else depends on the order. */
+        bell = open_event(cpu, 1, false);
         if (bell < 0)
                 return bell;
-        ring = open_event(cpu, FEED_ALARM);
+        ring = open_event(cpu, FEED_ALARM, true);
         if (ring < 0) {
                 close(bell);
                 return ring;
@@ -84,8 +94,8 @@ int feed_listen(void)
         struct sock_fprog program = { .len = G_N_ELEMENTS(filter), .filter = filter };
         int fd, r;
 
-        /* The kernel multicasts a message for everything that happens to any device; of these, only
-         * those of CPUs that have come online may wake us. */
+        /* The kernel multicasts a message for each event of any device. Only the messages that a
+         * CPU has come online may wake us. */
         for (guint i = 0; i < ONLINE_WORDS; i++) {
                 uint32_t word;
 
@@ -114,8 +124,8 @@ void feed_heard(int fd)
 {
         char byte;
 
-        /* That messages came is all there is to know: ENOBUFS, too, says so. Each read takes one.
-         */
+        /* We only have to know that messages came, and ENOBUFS says so, too. Each read takes
+         * one. */
         while (read(fd, &byte, sizeof(byte)) > 0 || errno == EINTR || errno == ENOBUFS)
                 ;
 }

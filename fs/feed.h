@@ -3,30 +3,30 @@
 #define BPFMETAFS_FEED_H
 
 /*
- * Where load and unload events come from: opens what the kernel writes them into, for every CPU
- * that is online, and tells when another one is.
+ * Load and unload events: opens the rings into which the kernel writes them, one for every CPU that
+ * is online, and tells when another CPU has come online.
  *
- * It needs CAP_PERFMON or CAP_SYS_ADMIN, and is all that does: reading what was written needs
- * nothing.
+ * To open them needs CAP_PERFMON or CAP_SYS_ADMIN. To read them needs no right.
  */
 
-/* Bytes of records that wake whoever polls a ring, also if its bell is silent (rings.h). */
+/* A poll of a ring wakes when this many bytes of records are in it, even if its bell is silent
+ * (rings.h). */
 #define FEED_ALARM 32768u
 
-/* Gets the descriptors of a CPU's two events; they are closed when it has returned. 0, or -errno,
- * which ends the feeding. */
+/* Gets the descriptors of a CPU's two events, which are closed after it has returned. 0; or -errno:
+ * then feed_open() returns it. */
 typedef int (*FeedFunc)(int bell, int ring, void *data);
 
 /*
- * Opens the events of every CPU that is online. 0; or -errno: of @func; or they are not permitted
- * (-EPERM, -EACCES), or the kernel does not have them (-EINVAL), or something else.
+ * Opens the events of every CPU that is online. 0; or -errno: an error of @func; -EPERM or -EACCES
+ * if events are not permitted; -EINVAL if the kernel does not have them; or another.
  */
 int feed_open(FeedFunc func, void *data);
 
 /*
- * Returns a descriptor that polls readable when a CPU has come online. The kernel writes into
- * nothing of what was opened before for that CPU, even if it was online then: feed_open() has to be
- * called again. -errno on failure.
+ * Returns a descriptor that polls readable when a CPU has come online. The kernel writes nothing
+ * into the rings that were opened for that CPU before, even if it was online then: feed_open() has
+ * to be called again. -errno on failure.
  */
 int feed_listen(void);
 

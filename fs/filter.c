@@ -3,16 +3,18 @@
 /*
  * Which system calls a thread may make.
  *
- * A call that is not listed fails with ENOSYS. To kill the process would turn every new version of
- * the C library that tries a new system call into an outage; and where such a call fails with
- * ENOSYS, but not with EPERM, libraries go on with the older one.
+ * A call that is not listed fails with ENOSYS. If such a call killed the process, every new version
+ * of the C library that tries a new system call would be an outage. And if the call fails with
+ * ENOSYS, but not if it fails with EPERM, libraries go on with the older one.
  */
 
 #include "filter.h"
 
 #include <errno.h>
+#include <glib.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/netlink.h>
 #include <linux/perf_event.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -20,21 +22,25 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
-        KERNEL = 1 << SANDBOX_KERNEL,
+        CONTENTS = 1 << SANDBOX_CONTENTS,
+        KERNEL = 1 << SANDBOX_KERNEL | CONTENTS,
         OBJECT = 1 << SANDBOX_OBJECT,
         RECEIVER = 1 << SANDBOX_RECEIVER,
-        EVENTS = 1 << SANDBOX_EVENTS_BROKER,
+        NETNS = 1 << SANDBOX_NETNS_BROKER,
+        EVENTS = 1 << SANDBOX_EVENTS_BROKER | NETNS,
         PINS = 1 << SANDBOX_PINS_BROKER | EVENTS,
         BROKER = 1 << SANDBOX_BROKER | PINS,
+        LOGGER = 1 << SANDBOX_LOGGER,
         SERVING = KERNEL | OBJECT,
-        ALL = SERVING | RECEIVER | BROKER,
+        ALL = SERVING | RECEIVER | BROKER | LOGGER,
 };
 
-/* A system call that those in @who may make, if its arguments are as @args say. Several rules for
- * one call: if one of them holds. */
+/* A system call that the roles in @who may make, if its arguments are as @args say. If there are
+ * several rules for one call, one of them has to hold. */
 typedef struct Rule {
         const char *name;
         unsigned int who;
@@ -74,31 +80,32 @@ typedef struct Rule {
 #define CLONE_FLAGS 0
 #endif
 
-/* What opening a file for anything but reading it needs. */
+/* The flags with which a file is opened for anything but reading. */
 #define OPEN_BITS (O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
 
-/* A copy of one mount (linux/mount.h), and not of those below it. */
+/* open_tree(2) makes a copy of one mount (linux/mount.h), and not of those below it. */
 #define TREE_CLONE 1
 #define TREE_BITS (TREE_CLONE | AT_RECURSIVE)
-/* Of a descriptor, but not of AT_FDCWD. */
+/* The directory is a descriptor, not AT_FDCWD. */
 #define FD_SIGN 0x80000000u
 
-/* What says that a mapping is of no file, and whose: MAP_SHARED, MAP_PRIVATE and
+/* These flags say whether a mapping is of a file, and who shares it: MAP_SHARED, MAP_PRIVATE and
  * MAP_SHARED_VALIDATE are numbers in the lowest four bits. */
 #define MAP_BITS (0x0f | MAP_ANONYMOUS)
 #define MAP_OWN (MAP_PRIVATE | MAP_ANONYMOUS)
 
 /*
- * Memory: none that can be executed, and none of a descriptor, for whoever maps a BPF map writes
- * it. The receiver maps the event rings; it has a table of descriptors of its own in which there is
- * nothing else that could be mapped (see receiver.c). @call: mmap or mmap2.
+ * Memory: none that can be executed, and none of a descriptor, since a BPF map that is mapped can
+ * be written. The receiver maps the event rings, and those that it only
+ * reads for reading. It has a table of descriptors of its own, with
+ * nothing else in it that could be mapped (see receiver.c). @call: mmap or mmap2.
  */
 #define MEMORY(call)                                                                               \
         { call, ALL, 2, { BITS_ARE(2, PROT_EXEC, 0), BITS_ARE(3, MAP_BITS, MAP_OWN) } },           \
         {                                                                                          \
                 call, RECEIVER, 2,                                                                 \
                 {                                                                                  \
-                        { 2, SCMP_CMP_EQ, PROT_READ | PROT_WRITE },                                \
+                        BITS_ARE(2, ~(scmp_datum_t)PROT_WRITE, PROT_READ),                         \
                         {                                                                          \
                                 3, SCMP_CMP_EQ, MAP_SHARED                                         \
                         }                                                                          \
@@ -106,7 +113,7 @@ typedef struct Rule {
         }
 
 static const Rule rules[] = {
-        /* Requests and replies, questions and answers, the log, and what is polled. */
+        /* Requests and replies, questions and answers, the log, and poll(2). */
         { "read", ALL },
         { "write", ALL },
         { "writev", SERVING },
@@ -118,10 +125,10 @@ static const Rule rules[] = {
         { "epoll_pwait", KERNEL },
         { "epoll_ctl", RECEIVER },
         /* The sockets are connected: no address can be given. */
-        { "send", SERVING | BROKER },
-        { "sendto", SERVING | BROKER, 1, { ZERO(4) } },
-        /* What rtnetlink answers, with who says it. */
-        { "recvfrom", KERNEL },
+        { "send", SERVING | BROKER | LOGGER },
+        { "sendto", SERVING | BROKER | LOGGER, 1, { ZERO(4) } },
+        /* Answers of rtnetlink, with their sender. */
+        { "recvfrom", KERNEL | NETNS },
         { "sendmsg", EVENTS },
         { "recvmsg", RECEIVER },
         { "fcntl", ALL, 1, { INT_IS(1, F_GETFD) } },
@@ -132,15 +139,19 @@ static const Rule rules[] = {
         { "fcntl64", ALL, 1, { INT_IS(1, F_SETFD) } },
         { "fcntl64", ALL, 1, { INT_IS(1, F_GETFL) } },
         { "fcntl64", ALL, 1, { INT_IS(1, F_SETFL) } },
-        /* What stdio asks of a descriptor, and isatty(3). */
-        { "lseek", SERVING | PINS },
-        { "_llseek", SERVING | PINS },
+        /* stdio and isatty(3) ask these things of a descriptor. */
+        { "lseek", SERVING },
+        { "_llseek", SERVING },
+        /* Only to the beginning: from another position in /proc/PID/mem, the memory of that process
+         * could be read. */
+        { "lseek", PINS, 2, { ZERO(1), INT_IS(2, SEEK_SET) } },
+        { "_llseek", PINS, 3, { ZERO(1), ZERO(2), INT_IS(4, SEEK_SET) } },
         { "ioctl", SERVING, 1, { INT_IS(1, TCGETS) } },
         /* A daemon lets go of its terminal when the tree answers. */
         { "dup2", SERVING, 1, { { 1, SCMP_CMP_LE, STDERR_FILENO } } },
         { "dup3", SERVING, 1, { { 1, SCMP_CMP_LE, STDERR_FILENO } } },
 
-        /* Files: Landlock says which. */
+        /* Files: Landlock decides which. */
         { "openat", KERNEL, 1, { BITS_ARE(2, OPEN_BITS, 0) } },
         { "getdents64", KERNEL },
         { "fstat", SERVING | PINS },
@@ -153,9 +164,11 @@ static const Rule rules[] = {
         { "fstatat64", SERVING | PINS },
         { "statx", SERVING | BROKER },
 
-        /* Directories of pins, in copies of their mounts to which no path leads, nor can one be
-         * made. No file can be opened. */
-        { "openat", PINS, 1, { BITS_ARE(2, OPEN_BITS | O_DIRECTORY, O_DIRECTORY) } },
+        /* Directories of pins, in copies of their mounts, to which no path leads and none can be
+         * made. Processes and their descriptors in /proc: no path can be told from another, so any
+         * file can be read to which the process has a right. */
+        { "openat", PINS, 1, { BITS_ARE(2, OPEN_BITS, 0) } },
+        { "readlinkat", PINS },
         { "getdents64", PINS },
         { "chdir", PINS },
         { "fchdir", PINS },
@@ -163,6 +176,25 @@ static const Rule rules[] = {
         { "inotify_rm_watch", PINS },
         { "open_tree", PINS, 1, { BITS_ARE(2, TREE_BITS, TREE_CLONE) } },
         { "mount_setattr", PINS, 2, { BITS_ARE(0, FD_SIGN, 0), INT_IS(2, AT_EMPTY_PATH) } },
+
+        /* Network namespaces, and in each a socket to rtnetlink. Of addresses the kernel takes only
+         * those of rtnetlink for such a socket, and the others that the broker has are connected
+         * for good. */
+        { "setns", NETNS, 1, { INT_IS(1, CLONE_NEWNET) } },
+        { "socket",
+          NETNS,
+          3,
+          { INT_IS(0, AF_NETLINK), INT_IS(1, SOCK_RAW | SOCK_CLOEXEC), INT_IS(2, NETLINK_ROUTE) } },
+        { "connect", NETNS },
+        { "setsockopt", NETNS, 2, { INT_IS(1, SOL_SOCKET), INT_IS(2, SO_RCVTIMEO) } },
+
+        /* A receiver of the log that was started anew has another socket. No filter sees its path,
+         * but most that others serve are not for datagrams. */
+        { "socket",
+          LOGGER,
+          3,
+          { INT_IS(0, AF_UNIX), INT_IS(1, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK), ZERO(2) } },
+        { "connect", LOGGER },
 
 /* The arguments are in memory, where no filter can see them. */
 #ifdef __s390__
@@ -188,6 +220,8 @@ static const Rule rules[] = {
         { "rseq", ALL },
         { "sched_yield", ALL },
         { "sched_getaffinity", ALL },
+        /* Of the thread itself. */
+        { "sched_setaffinity", KERNEL, 1, { ZERO(0) } },
         { "prctl", SERVING, 1, { INT_IS(0, PR_SET_NAME) } },
         /* A daemon leaves its session when it begins to serve. */
         { "setsid", SERVING },
@@ -202,7 +236,7 @@ static const Rule rules[] = {
         { "sigaltstack", ALL },
         { "restart_syscall", ALL },
 
-        /* What tells and changes nothing. */
+        /* Calls that tell something and change nothing. */
         { "getpid", ALL },
         { "gettid", ALL },
         { "getrandom", ALL },
@@ -214,9 +248,11 @@ static const Rule rules[] = {
         { "gettimeofday", ALL },
         { "time", ALL },
 
-        /* BPF: the commands that read. None of them opens a map for writing that could then be
-         * written, for that takes a command or a mapping that is not here. */
+        /* BPF: the commands that read. A map can be opened for writing, but not written: that takes
+         * a command or a mapping that is not allowed here. */
         BPF_COMMAND(BPF_MAP_LOOKUP_ELEM, KERNEL),
+        BPF_COMMAND(BPF_MAP_GET_NEXT_KEY, CONTENTS),
+        BPF_COMMAND(BPF_MAP_LOOKUP_BATCH, CONTENTS),
         BPF_COMMAND(BPF_PROG_GET_NEXT_ID, KERNEL),
         BPF_COMMAND(BPF_MAP_GET_NEXT_ID, KERNEL),
         BPF_COMMAND(BPF_PROG_GET_FD_BY_ID, KERNEL),
@@ -226,14 +262,15 @@ static const Rule rules[] = {
         BPF_COMMAND(BPF_BTF_GET_NEXT_ID, KERNEL),
         BPF_COMMAND(BPF_LINK_GET_FD_BY_ID, KERNEL),
         BPF_COMMAND(BPF_LINK_GET_NEXT_ID, KERNEL),
-        BPF_COMMAND(BPF_PROG_QUERY, KERNEL),
-        /* The one way to learn what is pinned. Whoever may open all objects by their ids gains
-         * nothing by it. */
+        BPF_COMMAND(BPF_PROG_QUERY, KERNEL | NETNS),
+        /* There is no other way to learn what is pinned. It gives no more than the right to open
+         * all objects by their ids, which this process has anyway. */
         BPF_COMMAND(BPF_OBJ_GET, PINS),
 
-        /* Event rings: of a CPU, but of no task and no group. What an event reports is in memory,
-         * where no filter can see it, and it may be the stack of any process: so only the broker
-         * opens them. No ioctl(2) on them is allowed, so no program can be attached. */
+        /* Event rings: of a CPU, but of no task and no group. The argument that says what an event
+         * reports is in memory, where no filter can see it, and it may ask for the stack of any
+         * process: so only the broker opens events. No ioctl(2) on them is allowed, so no program
+         * can be attached. */
         { "perf_event_open",
           EVENTS,
           3,
@@ -279,7 +316,8 @@ static int add_rule(scmp_filter_ctx filter, const Rule *rule)
 {
         int number = seccomp_syscall_resolve_name(rule->name);
 
-        /* Not every architecture has every one, nor does an old libseccomp know them all. */
+        /* Not every architecture has every call, and an old libseccomp does not know all of
+         * them. */
         if (number == __NR_SCMP_ERROR)
                 return 0;
         return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, number, rule->n_args, rule->args);

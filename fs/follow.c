@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The follower: one thread that sleeps until a program is loaded or unloaded, and while programs
- * come and go looks as often as the tree wants it to. */
+/* The follower: a thread that sleeps until a program is loaded or unloaded. While programs come and
+ * go, it looks as often as the tree tells it to. */
 
 #include "follow.h"
 
@@ -17,7 +17,7 @@
 struct Follow {
         Watch *watch;
         Tree *tree;
-        Ops *ops;
+        Session *session;
         pthread_t thread;
         int ended; /* eventfd: the thread has ended */
         bool started;
@@ -31,17 +31,20 @@ static void on_gone(void *data)
         watch_wake(follow->watch);
 }
 
-/* Tells the kernel of everything that it has to forget since the last time. Returns
- * tree_follow()'s. */
+/* Tells the kernel to forget what has gone since the last call. Returns the result of
+ * tree_follow(). */
 static int tell(Follow *follow, int *wait)
 {
         g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(TreeForgotten));
-        int r = tree_follow(follow->tree, entries, wait);
+        int r;
+
+        g_array_set_clear_func(entries, (GDestroyNotify)tree_forgotten_clear);
+        r = tree_follow(follow->tree, entries, wait);
 
         for (guint i = 0; i < entries->len; i++) {
                 const TreeForgotten *entry = &g_array_index(entries, TreeForgotten, i);
 
-                ops_forget_entry(follow->ops, entry->parent, entry->child, entry->name);
+                session_forget_entry(follow->session, entry->parent, entry->child, entry->name);
         }
         return r;
 }
@@ -51,7 +54,7 @@ static void *follow_thread(void *data)
         static const uint64_t one = 1;
         Follow *follow = data;
         bool has_events = true;
-        int wait, r;
+        int wait, log_wait, r;
 
         prctl(PR_SET_NAME, "bpfmeta-follow", 0, 0, 0);
         for (;;) {
@@ -62,6 +65,12 @@ static void *follow_thread(void *data)
                                r == -EPIPE ? "the process bpfmeta-broker has ended"
                                            : g_strerror(-r));
                 has_events = r == 0;
+                log_wait = tree_log(follow->tree);
+                if (log_wait == -EPIPE)
+                        syslog(LOG_WARNING,
+                               "the log of loads has ended: the process bpfmeta-log has ended");
+                if (log_wait >= 0 && (wait < 0 || log_wait < wait))
+                        wait = log_wait;
                 if (follow->stop)
                         break;
                 watch_wait(follow->watch, wait);
@@ -70,13 +79,13 @@ static void *follow_thread(void *data)
         return write(follow->ended, &one, sizeof(one)) < 0 ? follow : NULL;
 }
 
-Follow *follow_new(Watch *watch, Tree *tree, Ops *ops, GError **error)
+Follow *follow_new(Watch *watch, Tree *tree, Session *session, GError **error)
 {
         g_autoptr(Follow) follow = g_new0(Follow, 1);
 
         follow->watch = watch;
         follow->tree = tree;
-        follow->ops = ops;
+        follow->session = session;
         follow->ended = eventfd(0, EFD_CLOEXEC);
         if (follow->ended < 0) {
                 g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
@@ -114,7 +123,7 @@ void follow_free(Follow *follow)
                 tree_on_gone(follow->tree, NULL, NULL);
                 follow->stop = true;
                 watch_wake(follow->watch);
-                ops_serve_until(follow->ops, follow->ended);
+                session_serve_until(follow->session, follow->ended);
                 pthread_join(follow->thread, NULL);
         }
         if (follow->ended >= 0)

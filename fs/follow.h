@@ -3,13 +3,13 @@
 #define BPFMETAFS_FOLLOW_H
 
 /*
- * The thread that makes the kernel forget what has gone.
+ * The thread that makes the kernel forget entries of objects that have gone.
  *
  * It waits for events and sends the notifications. These can block while a request on the same
  * directory is being served, so they are sent without any lock, and from no other thread.
  */
 
-#include "ops.h"
+#include "session.h"
 #include "tree.h"
 #include "watch.h"
 
@@ -17,8 +17,9 @@
 
 typedef struct Follow Follow;
 
-/* Opens what the thread needs; all three are borrowed. NULL: the sentence is in @error. */
-Follow *follow_new(Watch *watch, Tree *tree, Ops *ops, GError **error);
+/* Opens the descriptors that the thread needs; all three arguments are borrowed. NULL: the sentence
+ * is in @error. */
+Follow *follow_new(Watch *watch, Tree *tree, Session *session, GError **error);
 
 /* Starts the thread. 0; or -errno and a sentence in @error. */
 int follow_start(Follow *follow, GError **error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Two tables that say the same: what each holder has, and who has each key. */
+/* Two tables say the same: the keys of each holder, and the holders of each key. */
 
 #include "index.h"
 
@@ -135,7 +135,7 @@ static void take(Index *index, uint32_t holder, const GArray *keys)
 
 void index_take(Index *index, uint32_t holder, const GArray *keys)
 {
-        /* Without events nobody would say when to drop it. */
+        /* Without events nothing would tell when to drop it. */
         if (index->events)
                 take(index, holder, keys);
 }

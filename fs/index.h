@@ -5,10 +5,10 @@
 /*
  * An index: which objects have a key, such as which programs hold a map.
  *
- * The kernel answers the question the other way round only: all objects, here called holders, are
- * asked for their keys. A holder's keys only grow, and events tell of its end; so an index
- * is never wrong about a holder, it can only lack keys that were added since the holder was asked.
- * It lacks them for INDEX_LAG_MS at most, whatever it costs to ask.
+ * The kernel answers the question the other way round only, so all objects, here called holders,
+ * are asked for their keys. A holder's keys only grow, and an event tells of its end: so an index
+ * is never wrong about a holder. It can only lack keys that were added since the holder was asked,
+ * and for INDEX_LAG_MS at most, whatever it costs to ask.
  *
  * Without events every question asks all holders.
  */
@@ -24,7 +24,7 @@
 
 typedef struct Index Index;
 
-/* What an index is made of. */
+/* The questions from which an index is made. */
 typedef struct IndexOps {
         /* The smallest id of a holder above @after. -ENOENT: there is none. */
         int (*next)(Source *source, uint32_t after, uint32_t *id);
@@ -39,7 +39,7 @@ typedef struct IndexOps {
 Index *index_new(const IndexOps *ops, Source *source, bool events, void *data);
 void index_free(Index *index);
 
-/* What it was made with. */
+/* The @ops that it was made with. */
 const IndexOps *index_ops(const Index *index);
 
 /* Events: a holder has come, or gone. */
@@ -47,7 +47,7 @@ void index_loaded(Index *index, uint32_t holder);
 void index_unloaded(Index *index, uint32_t holder);
 /* Events were lost: holders that are not in @listed (ids as pointers) have gone. */
 void index_compare(Index *index, GHashTable *listed);
-/* There are no events any more: all that is known is dropped. */
+/* There are no events any more: everything that is known is dropped. */
 void index_stop_events(Index *index);
 
 /* Somebody has asked @holder, and these are all of its keys now. */

@@ -64,13 +64,6 @@ Info *info_builder_end(InfoBuilder *builder)
         return info;
 }
 
-const Info *info_none(void)
-{
-        static const Info none = { 0 };
-
-        return &none;
-}
-
 void info_free(Info *info)
 {
         g_free(info);
@@ -83,10 +76,7 @@ uint32_t info_n(const Info *info)
 
 bool info_has(const Info *info, const char *key)
 {
-        for (uint32_t i = 0; i < info->n; i++)
-                if (strcmp(info->keys[i], key) == 0)
-                        return true;
-        return false;
+        return info_get(info, key) != NULL;
 }
 
 const char *info_key(const Info *info, uint32_t index)
@@ -97,4 +87,23 @@ const char *info_key(const Info *info, uint32_t index)
 const char *info_text(const Info *info, uint32_t index)
 {
         return (const char *)(offsets(info) + info->n) + offsets(info)[index];
+}
+
+bool info_equal(const Info *a, const Info *b)
+{
+        if (info_n(a) != info_n(b))
+                return false;
+        for (uint32_t i = 0; i < info_n(a); i++)
+                if (strcmp(info_key(a, i), info_key(b, i)) != 0 ||
+                    strcmp(info_text(a, i), info_text(b, i)) != 0)
+                        return false;
+        return true;
+}
+
+const char *info_get(const Info *info, const char *key)
+{
+        for (uint32_t i = 0; i < info->n; i++)
+                if (strcmp(info->keys[i], key) == 0)
+                        return info_text(info, i);
+        return NULL;
 }

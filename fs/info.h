@@ -25,15 +25,16 @@ void info_builder_add(InfoBuilder *builder, const char *key, const char *format,
 /* Frees @builder; the Info is the caller's, to be freed with info_free(). Never NULL. */
 Info *info_builder_end(InfoBuilder *builder);
 
-/* One without a key; not to be freed. */
-const Info *info_none(void);
-
 void info_free(Info *info);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Info, info_free)
 
 uint32_t info_n(const Info *info);
 /* True if one of the keys is @key. */
 bool info_has(const Info *info, const char *key);
+/* True if both have the same keys and texts, in the same order. */
+bool info_equal(const Info *a, const Info *b);
+/* The text of @key, borrowed from @info; NULL if it is none of the keys. */
+const char *info_get(const Info *info, const char *key);
 /* Borrowed from @info; @index is below info_n(). */
 const char *info_key(const Info *info, uint32_t index);
 const char *info_text(const Info *info, uint32_t index);

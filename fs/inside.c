@@ -2,10 +2,11 @@
 
 #include "inside.h"
 
+#include "parent.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -18,7 +19,8 @@ struct Inside {
         int socket; /* to the other process */
 };
 
-/* What the daemon asks of the other process. Its end asks for UNMOUNT as well. */
+/* Requests of the daemon to the other process. If the daemon ends, that is a request to UNMOUNT as
+ * well. */
 enum {
         UNMOUNT = 'u',
         END = 'e', /* it is unmounted already */
@@ -31,6 +33,7 @@ enum {
 typedef struct Step {
         const InsideMount *how;
         const char *data; /* for mount(2) */
+        int flags;        /* of umount2(2) */
         int error;        /* errno of the step, or 0 */
 } Step;
 
@@ -47,19 +50,17 @@ static void do_unmount(void *data)
 {
         Step *step = data;
 
-        if (umount2(step->how->mountpoint, MNT_DETACH) < 0)
+        if (umount2(step->how->mountpoint, step->flags) < 0)
                 step->error = errno;
 }
 
-/* Signals are for the daemon: this process ends when that has ended. It holds back nothing of what
- * ends with the daemon, as a terminal or what reads its output. */
+/* Keeps nothing open that should end with the daemon, such as a terminal or a pipe with a
+ * reader. */
 static void stand_alone(void)
 {
         int null = open("/dev/null", O_RDWR);
-        sigset_t all;
 
-        sigfillset(&all);
-        sigprocmask(SIG_SETMASK, &all, NULL);
+        parent_watch();
         for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
                 dup2(null, fd);
         if (null > STDERR_FILENO)
@@ -68,12 +69,25 @@ static void stand_alone(void)
                 _exit(EXIT_FAILURE);
 }
 
+/* The request that ends this process. */
+static char next_word(int socket, int *flags)
+{
+        struct pollfd fd = { .fd = socket, .events = POLLIN };
+        char word;
+
+        *flags = MNT_DETACH;
+        if (parent_poll(&fd, 1, true) && read(socket, &word, 1) == 1)
+                return word;
+        /* By force: nobody answers any more, and who waits for an answer is let go. */
+        *flags |= MNT_FORCE;
+        return UNMOUNT;
+}
+
 /* The other process: mounts, says how that went (a sentence, or an empty one), and unmounts. */
 static G_NORETURN void mount_and_wait(const Namespace *namespace, Step *step, int fd, int socket)
 {
         g_autoptr(GError) error = NULL;
         g_autofree char *shown = g_strescape(step->how->mountpoint, NULL);
-        char word = UNMOUNT;
 
         stand_alone();
         if (namespace_call(namespace, do_mount, step, &error) && step->error)
@@ -86,8 +100,9 @@ static G_NORETURN void mount_and_wait(const Namespace *namespace, Step *step, in
                 send(socket, error->message, MIN(strlen(error->message), MAX_SENTENCE), 0);
                 _exit(EXIT_FAILURE);
         }
-        if (send(socket, "", 1, 0) == 1 && TEMP_FAILURE_RETRY(read(socket, &word, 1)) == 1 &&
-            word == END)
+        /* If nobody reads it, that shows when the next word is read. */
+        send(socket, "", 1, MSG_NOSIGNAL);
+        if (next_word(socket, &step->flags) == END)
                 _exit(EXIT_SUCCESS);
         namespace_call(namespace, do_unmount, step, NULL);
         _exit(EXIT_SUCCESS);

@@ -5,9 +5,9 @@
 /*
  * A mount in another mount namespace.
  *
- * libfuse can't make it: it starts mount(8) or fusermount3, which would be those of the namespace.
- * A process of its own mounts by mount(2), goes back to where it came from, and sleeps until it has
- * to unmount; so the daemon itself stays where it is, and needs no right to go elsewhere later.
+ * libfuse can't make it: it starts mount(8) or fusermount3, and would find those of the namespace.
+ * So a process of its own mounts by mount(2), goes back to its own namespace, and sleeps until it
+ * has to unmount. The daemon itself stays where it is, and needs no right to go elsewhere later.
  */
 
 #include "namespace.h"
@@ -21,7 +21,7 @@ typedef struct InsideMount {
         const char *source;
         const char *mountpoint; /* absolute, in the namespace */
         unsigned long flags;    /* of mount(2) */
-        const char *data;       /* for mount(2), besides what every mount of FUSE has */
+        const char *data;       /* for mount(2), besides the options of every FUSE mount */
 } InsideMount;
 
 /* Mounts. To be called while there is no other thread. NULL: one sentence in @error. */

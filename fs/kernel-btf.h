@@ -3,7 +3,7 @@
 #define BPFMETAFS_KERNEL_BTF_H
 
 /*
- * Names of the kernel's own functions and structures, by the numbers that bpf(2) tells.
+ * Names of the kernel's own functions and structures, by the ids that bpf(2) gives for them.
  *
  * The BTF of the kernel and of its modules is several MiB large. It is read when a name is asked
  * for that is not known yet, and kept only until kernel_btf_drop(): names stay.
@@ -27,7 +27,7 @@ const char *kernel_btf_name(KernelBtf *kernel, uint32_t object, uint32_t type);
  * next call. NULL if it is not the kernel's or a module's. */
 const struct btf *kernel_btf_get(KernelBtf *kernel, uint32_t object);
 
-/* Frees what was read for the calls above. To be called at the end of a request. */
+/* Frees the BTF that was read for the calls above. To be called at the end of a request. */
 void kernel_btf_drop(KernelBtf *kernel);
 
 #endif

@@ -3,8 +3,8 @@
 /*
  * The line and function records of loaded programs.
  *
- * The kernel has checked that offsets of names are inside the BTF's strings and that records are in
- * the order of the code, and nothing else (check_btf_line() of kernel/bpf/verifier.c). Here nothing
+ * The kernel has checked two things only: offsets of names are inside the BTF's strings, and
+ * records are in the order of the code (check_btf_line() of kernel/bpf/verifier.c). Nothing here
  * depends on either.
  */
 
@@ -27,11 +27,11 @@ struct KernelLines {
         bool more_lines;
 };
 
-/* Most are smaller: one system call is enough. */
+/* Most BTF is smaller: one system call is enough. */
 #define BTF_GUESS 8192
 
-/* Parses the BTF that @fd is open on. As btf__load_from_kernel_by_id() of libbpf, but with a limit,
- * and with half of its system calls. */
+/* Parses the BTF that @fd is open on. It does the same as libbpf's btf__load_from_kernel_by_id(),
+ * but with a limit, and with half as many system calls. */
 static int parse(int fd, struct btf **out)
 {
         uint8_t guess[BTF_GUESS];

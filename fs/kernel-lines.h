@@ -3,7 +3,7 @@
 #define BPFMETAFS_KERNEL_LINES_H
 
 /*
- * What a loaded program's BTF says of its code: the name in full, source files, functions.
+ * The name in full, source files and functions of a loaded program, from its BTF.
  *
  * A part of kernel.c, which opens the program and hands it in.
  */

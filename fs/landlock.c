@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Landlock. Its header is younger than the systems that this is built on: what is here is from
- * Linux's include/uapi/linux/landlock.h and Documentation/userspace-api/landlock.rst. */
+/* Landlock. Its header is younger than the systems that this is built on. So the numbers and
+ * structures stand here, from Linux's include/uapi/linux/landlock.h and
+ * Documentation/userspace-api/landlock.rst. */
 
 #include "landlock.h"
 
@@ -37,9 +38,8 @@ typedef struct PathBeneath {
         __s32 fd;
 } __attribute__((packed)) PathBeneath;
 
-/* Everything that each ABI can deny. The kernel refuses a ruleset with rights that it does not
- * know.
- */
+/* All the rights that each ABI can deny. The kernel refuses a ruleset with rights that it does not
+ * know. */
 static Ruleset ruleset_of_abi(long abi)
 {
         Ruleset ruleset = { .fs = (1 << 13) - 1 }; /* from EXECUTE to MAKE_SYM */
@@ -53,7 +53,9 @@ static Ruleset ruleset_of_abi(long abi)
         if (abi >= 5)
                 ruleset.fs |= 1 << 15; /* IOCTL_DEV */
         if (abi >= 6)
-                ruleset.scoped = 3; /* ABSTRACT_UNIX_SOCKET, SIGNAL */
+                /* ABSTRACT_UNIX_SOCKET. Not SIGNAL: the filter lets no signal through, and the
+                 * kernel would hold back those that tell of our end (see parent.h). */
+                ruleset.scoped = 1;
         return ruleset;
 }
 
@@ -80,8 +82,8 @@ int landlock_enter(const LandlockRule *rules, size_t n)
                                  : offsetof(Ruleset, net);
         int fd, r = 0;
 
-        /* The kernel lacks it, it is switched off, or the container that we are in does not let it
-         * through: then seccomp has to do alone. */
+        /* The kernel has no Landlock, it is switched off, or the container that we are in does not
+         * let the call through. Then seccomp has to be enough. */
         if (abi < 1)
                 return 0;
         fd = syscall(SYS_landlock_create_ruleset, &ruleset, size, 0);

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What may be opened beneath a directory, for reading. */
+/* A directory beneath which things may be opened for reading. */
 typedef struct LandlockRule {
         int fd;     /* of the directory; -1: no rule */
         bool files; /* files may be read */
@@ -17,9 +17,9 @@ typedef struct LandlockRule {
 } LandlockRule;
 
 /*
- * From now on the calling thread opens nothing but what one of the @n rules lets it. The
- * descriptors have to stay open: a rule holds for an inode, and those of /proc are made anew when
- * they have been dropped from memory.
+ * From now on the calling thread can open only what one of the @n rules allows. The descriptors
+ * have to stay open: a rule holds for an inode, and inodes of /proc are made anew after they have
+ * been dropped from memory.
  *
  * 0, also where the kernel has no Landlock; or -errno.
  */

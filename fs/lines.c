@@ -17,7 +17,7 @@ typedef struct Text {
 struct Lines {
         Text sources;
         Text functions;
-        GHashTable *offsets; /* those that have been added as sources */
+        GHashTable *offsets; /* the names that have been added as sources */
         GHashTable *names;   /* the same as text, in the strings of the BTF */
 };
 

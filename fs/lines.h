@@ -3,7 +3,7 @@
 #define BPFMETAFS_LINES_H
 
 /*
- * Where a program's code comes from: the texts of info/sources and info/functions.
+ * The source files and functions of a program's code: the texts of info/sources and info/functions.
  *
  * Pure. Names are offsets in the strings of the program's BTF, as line records have them
  * (Documentation/bpf/btf.rst); all of them are hostile.
@@ -25,7 +25,7 @@
 /* A longer name counts as none. Compilers' paths and mangled names are shorter. */
 #define LINES_MAX_NAME 4095u
 
-/* What has been collected of one program. */
+/* The sources and functions of one program that have been collected. */
 typedef struct Lines Lines;
 
 Lines *lines_new(void);
@@ -45,9 +45,9 @@ void lines_cut_sources(Lines *lines);
 void lines_cut_functions(Lines *lines);
 
 /*
- * Adds to @builder the keys "sources", a file a line in the order in which they came, and
- * "functions", `NAME FILE:LINE` a line, or `NAME` if the place is not known. A key is left out if
- * there is nothing under it. A last line "..." stands for what passes a limit.
+ * Adds two keys to @builder: "sources" has a line for each file, in the order in which they were
+ * added; "functions" has a line `NAME FILE:LINE` for each function, or `NAME` if its place is not
+ * known. A key without a line is left out. A last line "..." stands for those that pass a limit.
  */
 void lines_add_keys(const Lines *lines, InfoBuilder *builder);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* When to linger. */
+/* Decides when to linger. */
 
 #include "linger.h"
 
@@ -13,8 +13,8 @@
 /* For how many microseconds. */
 #define LINGER 50
 
-/* A process that we yield to and that keeps the CPU for long is let in sooner if we sleep. So we do
- * not linger for this many times as long. */
+/* If a process that we yield to keeps the CPU for long, others that wait for it are served sooner
+ * when we sleep. So we do not linger for this many times as long. */
 #define REST 100
 
 static void yield(Linger *linger)
@@ -49,8 +49,8 @@ int linger_poll(Linger *linger, int fd, const sigset_t *signals)
 
 void linger_end(Linger *linger)
 {
-        /* If we slept, we were woken late: the request may have come soon enough. It is worth a
-         * try, but after one in vain not the next. */
+        /* If we slept, we were woken late, and the request may have come soon enough. So lingering
+         * is worth a try; but after a try in vain we do not try the next time. */
         linger->brisk =
                 linger->start + linger->waited >= linger->rest_until &&
                 (linger->waited < LINGER || (!linger->brisk && linger->waited < 2 * LINGER));

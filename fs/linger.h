@@ -3,7 +3,7 @@
 #define BPFMETAFS_LINGER_H
 
 /*
- * How to wait for the next request: when to stay awake for it, and when to sleep.
+ * Waits for the next request: stays awake for it for a moment, or sleeps.
  *
  * A process that works through a tree sends the next request some microseconds after the answer. To
  * be woken for it takes several times as long as most requests, above all if the CPU sleeps by then
@@ -18,7 +18,7 @@
 /* All zero at first. */
 typedef struct Linger {
         int64_t rest_until; /* g_get_monotonic_time() before which we do not linger */
-        bool brisk;         /* the next request can be expected soon after the answer to the last */
+        bool brisk;         /* the next request is expected soon after the last answer */
         int64_t start;      /* when we began to wait for this one */
         int64_t waited;     /* microseconds since then */
 } Linger;
@@ -30,7 +30,7 @@ void linger_begin(Linger *linger);
  * a signal came; or another -errno. */
 int linger_poll(Linger *linger, int fd, const sigset_t *signals);
 
-/* The request is there, or it is not waited for any more. */
+/* The request has come, or we do not wait for it any more. */
 void linger_end(Linger *linger);
 
 #endif

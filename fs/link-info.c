@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Links as texts. bpftool decides what each type has and under which key (tools/bpf/bpftool/link.c,
- * Linux 7.2). */
+/* Links as texts. The keys of each type are those that bpftool gives to it
+ * (tools/bpf/bpftool/link.c, Linux 7.2). */
 
 #include "link-info.h"
 

@@ -3,7 +3,7 @@
 #define BPFMETAFS_LINK_INFO_H
 
 /*
- * What the kernel says of a link, as texts.
+ * The kernel's info of a link as texts.
  *
  * Pure. Keys and texts are those of `bpftool -j link show`, also for link types that an older
  * bpftool does not know. bpftool's "funcs", an array of objects, is a key for each member: one line
@@ -18,7 +18,8 @@
 /* The most functions of one link (kprobe_multi, uprobe_multi, tracing_multi) that are shown. */
 #define LINK_MAX_FUNCS 65536u
 
-/* What a link has of each of its functions; which lists it has is a matter of its type. */
+/* Lists with an element for each function of a link. The link's type decides which of them it
+ * has. */
 enum {
         LINK_ADDRS,
         LINK_OFFSETS,
@@ -32,7 +33,7 @@ enum {
 typedef struct LinkFacts {
         LinkInfo info; /* as the kernel filled it in, but its addresses mean nothing */
         uint32_t size; /* how many bytes of info this kernel knows */
-        char *name; /* owned, not escaped: tp_name, target_name, path or what info has the like of;
+        char *name; /* owned, not escaped: tp_name, target_name, path or a similar member of info;
                        NULL if there is none, or it is not known */
         uint64_t *lists[LINK_N_LISTS]; /* owned, each of n_funcs elements; NULL: not there */
         uint32_t n_funcs;              /* how many of its functions are in the lists */
@@ -42,14 +43,15 @@ typedef struct LinkFacts {
 void link_facts_clear(LinkFacts *facts);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LinkFacts, link_facts_clear)
 
-/* libbpf's names, also those of newer versions. NULL for a number that nobody has named. */
+/* libbpf's names, also those of newer versions. NULL for a number without a name. */
 const char *link_type_name(uint32_t type);
 const char *attach_type_name(uint32_t type);
 
 /* How many functions the link has; 0 if it is of another type. */
 uint32_t link_n_funcs(const LinkInfo *info);
 
-/* The interface of a link of type xdp, tcx or netkit, else 0. It is 0, too, if that has gone. */
+/* The interface of a link of type xdp, tcx or netkit; 0 if the link is of another type or the
+ * interface has gone. */
 uint32_t link_ifindex(const LinkInfo *info);
 
 /*
@@ -59,8 +61,8 @@ uint32_t link_ifindex(const LinkInfo *info);
  */
 Info *link_info(const LinkFacts *facts, const char *devname);
 
-/* What an event's type and config mean, as bpftool calls them ("software cpu-clock"), is appended
- * to @out. */
+/* Appends the meaning of an event's type and config to @out, in bpftool's words ("software
+ * cpu-clock"). */
 void link_append_event(GString *out, uint32_t type, uint64_t config);
 
 #endif

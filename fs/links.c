@@ -31,7 +31,7 @@ int link_next(uint32_t after, uint32_t *id)
         return bpf_link_get_next_id(after, id) < 0 ? -errno : 0;
 }
 
-/* Where the kernel is to write what info has no room for. */
+/* Buffers into which the kernel writes names and lists, for which info has no room. */
 typedef struct Buffers {
         char *name;
         uint32_t name_size;
@@ -91,8 +91,8 @@ static int get_info(int fd, LinkInfo *info, uint32_t *size)
         return bpf_obj_get_info_by_fd(fd, info, size) < 0 ? -errno : 0;
 }
 
-/* All that is done with an open link. *@wrote: the kernel has filled @buffers, as far as there is
- * room. */
+/* Asks an open link for its info: nothing else is done while it is open. *@wrote: the kernel has
+ * filled @buffers, as far as there is room. */
 static int ask(uint32_t id, LinkInfo *info, uint32_t *size, const Buffers *buffers, bool *wrote)
 {
         int fd = bpf_link_get_fd_by_id(id);
@@ -100,7 +100,7 @@ static int ask(uint32_t id, LinkInfo *info, uint32_t *size, const Buffers *buffe
         uint32_t len;
         int r;
 
-        /* EAGAIN: whoever makes it has not been given it yet (bpf_link_by_id(),
+        /* EAGAIN: the process that makes the link has not got it yet (bpf_link_by_id(),
          * kernel/bpf/syscall.c). */
         if (fd < 0)
                 return errno == EAGAIN ? -ENOENT : -errno;
@@ -109,8 +109,8 @@ static int ask(uint32_t id, LinkInfo *info, uint32_t *size, const Buffers *buffe
         r = get_info(fd, info, size);
         if (r == 0 && fill_request(&request, info, buffers)) {
                 r = get_info(fd, &request, &len);
-                /* -ENOSPC: there is more than there was room for. An older kernel that has no
-                 * buffers for this type refuses the request, or ignores it: then they are empty. */
+                /* -ENOSPC: the buffers were too small. An older kernel that has no buffers for this
+                 * type refuses the request, or ignores it: then they are empty. */
                 *wrote = r == 0 || r == -ENOSPC;
                 r = 0;
         }
@@ -157,7 +157,7 @@ static int look_at_lists(uint32_t id, LinkFacts *facts)
         for (guint i = 0; i < LINK_N_LISTS; i++)
                 buffers.lists[i] = memory + (gsize)n * i;
         r = ask(id, &info, &size, &buffers, &wrote);
-        /* It may be another link now, if ids have begun again. */
+        /* The id may be another link's now, if ids have begun again. */
         if (r == 0 && (info.type != facts->info.type || link_n_funcs(&info) < n))
                 r = -ENOENT;
         if (r == 0 && wrote)
@@ -165,8 +165,7 @@ static int look_at_lists(uint32_t id, LinkFacts *facts)
         return r;
 }
 
-/* bpftool shows the type of a tracing link's program, and what the link is attached to depends on
- * it. */
+/* bpftool shows the type of a tracing link's program, and the link's target depends on it. */
 static int look_at_prog(uint32_t id, struct bpf_prog_info *info, uint32_t *size)
 {
         int fd = bpf_prog_get_fd_by_id(id);
@@ -223,7 +222,7 @@ int link_look(uint32_t id, bool lists, LinkFacts *out)
         return r;
 }
 
-/* What is known of all */
+/* All links */
 
 static void link_free(gpointer data)
 {
@@ -275,7 +274,8 @@ static char *find_function(Links *links, const LinkInfo *info, const struct bpf_
 {
         const char *name = NULL;
 
-        /* Before Linux 5.18 the program does not tell: then it is a guess. */
+        /* Before Linux 5.18 the program does not tell: then we guess that the id is a BTF
+         * object's. */
         if (size < offsetof(struct bpf_prog_info, attach_btf_id) ||
             prog->attach_btf_obj_id == info->tracing.target_obj_id)
                 name = kernel_btf_name(links->btf, info->tracing.target_obj_id,
@@ -286,8 +286,8 @@ static char *find_function(Links *links, const LinkInfo *info, const struct bpf_
                                            : NULL;
 }
 
-/* Asks others than the link only once: their answer is the same as long as the link has the same
- * program. */
+/* The link's program and BTF are asked only once: their answer is the same as long as the link has
+ * the same program. */
 static void complete(Links *links, Link *link, const Link *before)
 {
         const LinkInfo *info = &link->facts.info;
@@ -305,7 +305,7 @@ static void complete(Links *links, Link *link, const Link *before)
         }
 }
 
-/* A link that was known as @before, or is new if that is NULL. NULL: it has gone. */
+/* Looks at a link that was known as @before, or is new if that is NULL. NULL: it has gone. */
 static Link *look_again(Links *links, uint32_t id, const Link *before)
 {
         LinkFacts facts;
@@ -327,8 +327,8 @@ static uint32_t id_of(const Links *links, guint index)
         return links_get(links, index)->facts.info.id;
 }
 
-/* Adds those whose ids are above the highest that is known. @before: what was known of them, in
- * the order of ids. */
+/* Adds the links whose ids are above the highest known one. @before: those of them that were known
+ * before, in the order of ids. */
 static int add_new(Links *links, const Links *before)
 {
         guint n = links_n(links), n_before = before ? links_n(before) : 0, i = 0;
@@ -364,7 +364,8 @@ static int look_at_all(Links *links, gint64 now)
         links->more = false;
         r = add_new(links, &before);
         g_ptr_array_unref(before.links);
-        /* The age counts from the end: however many links there are, each has its turn once. */
+        /* The age counts from the end of the look, so that a look at many links is not followed by
+         * the next at once. */
         links->looked_at = r == 0 ? now + g_get_monotonic_time() - began : 0;
         if (r < 0)
                 g_ptr_array_set_size(links->links, 0);

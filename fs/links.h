@@ -5,10 +5,10 @@
 /*
  * The kernel's links.
  *
- * No event tells that a link has been made, changed or closed, so they are looked at when somebody
- * asks. While a link is open here, its owner's close does not detach it; ours then does. So a link
- * is opened, asked, and closed at once, never two at a time, and never for longer than the kernel
- * takes to answer.
+ * No event tells that a link has been made, changed or closed, so links are looked at when somebody
+ * asks. While we have a link open, its owner's close does not detach it, but ours then does. So a
+ * link is opened, asked, and closed at once; never two at a time, and never for longer than the
+ * kernel takes to answer.
  */
 
 #include "link-info.h"
@@ -25,16 +25,16 @@
 
 typedef struct Link {
         LinkFacts facts; /* n_funcs is at most 1: lists are for link_look() */
-        char *function;  /* what a tracing link is attached to, not escaped; NULL: not known */
+        char *function;  /* the target of a tracing link, not escaped; NULL: not known */
         bool placed;     /* for the caller: false for a new link, or one with a new program */
 } Link;
 
 /* The smallest link id above @after. 0 or -errno; -ENOENT: there is none. */
 int link_next(uint32_t after, uint32_t *id);
 
-/* One look at the link @id. 0 or -errno; -ENOENT: it has gone. @out is then to be cleared by the
- * caller, and on failure left alone. @lists: it is to have all elements of its lists, and not only
- * the first. */
+/* One look at the link @id. 0 or -errno; -ENOENT: it has gone. After success the caller clears
+ * @out; on failure it has not been touched. @lists: whether all elements of its lists are wanted,
+ * or only the first. */
 int link_look(uint32_t id, bool lists, LinkFacts *out);
 
 typedef struct Links Links;
@@ -44,18 +44,18 @@ void links_free(Links *links);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Links, links_free)
 
 /*
- * Brings what is known up to date for those who ask about the program @prog_id. A link that was
- * made is found at once, and so is that one of the program's links was closed or has another
- * program now. That another program's link has changed to this program is found when LINKS_MAX_AGE
- * is over, at which all links are looked at. @now is g_get_monotonic_time(); with @prog_id 0 all
- * links are looked at. 0, or -errno if links can't be listed; then none are known.
+ * Brings the links up to date for an answer about the program @prog_id. These are found at once: a
+ * new link; that one of the program's links was closed; that one of its links has another program
+ * now. A link that has changed from another program to this one is found after LINKS_MAX_AGE at the
+ * latest: then all links are looked at. @now is g_get_monotonic_time(); with @prog_id 0 all links
+ * are looked at. 0, or -errno if links can't be listed; then none are known.
  */
 int links_update(Links *links, uint32_t prog_id, gint64 now);
 
 /* True if there are more than LINKS_MAX. */
 bool links_more(const Links *links);
 
-/* What is known, in the order of ids; borrowed until the next links_update(). */
+/* The links that are known, in the order of ids; borrowed until the next links_update(). */
 guint links_n(const Links *links);
 Link *links_get(const Links *links, guint index);
 

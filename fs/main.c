@@ -3,17 +3,21 @@
 /* The daemon: mount, sandbox, loop. One way up, one way down. */
 
 #include "arguments.h"
+#include "boottime.h"
 #include "broker.h"
 #include "catalog.h"
 #include "command.h"
 #include "follow.h"
-#include "kernel.h"
+#include "layout.h"
+#include "load-log.h"
+#include "logger.h"
 #include "namespace.h"
-#include "object.h"
 #include "observers.h"
-#include "ops.h"
+#include "opening.h"
+#include "process-look.h"
 #include "receiver.h"
 #include "sandbox.h"
+#include "session.h"
 #include "tree.h"
 #include "watch.h"
 
@@ -30,7 +34,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-/* How the process that was started learns that the tree answers. */
+/* Tells the process that was started that the tree answers. */
 typedef struct Ready {
         bool foreground;
         int fd;   /* the pipe's end to which the exit status is written */
@@ -48,41 +52,7 @@ G_GNUC_PRINTF(1, 2) static void say(const char *format, ...)
         fputc('\n', stderr);
 }
 
-/* What is looked at where it is mounted, by system calls alone. */
-typedef struct Look {
-        const char *mountpoint;
-        struct stat attr;   /* of it */
-        int error;          /* the errno of asking for that, or 0 */
-        const char *object; /* NULL for the kernel */
-        int fd;             /* of the object, or -1 */
-        int object_error;
-} Look;
-
-static void look(void *data)
-{
-        Look *look = data;
-
-        look->error = stat(look->mountpoint, &look->attr) < 0 ? errno : 0;
-        if (!look->object)
-                return;
-        look->fd = open(look->object, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        look->object_error = look->fd < 0 ? errno : 0;
-}
-
-static bool check_fuse(void)
-{
-        if (access("/dev/fuse", F_OK) < 0) {
-                say("there is no /dev/fuse: load the kernel's fuse module (modprobe fuse)");
-                return false;
-        }
-        if (access("/dev/fuse", R_OK | W_OK) < 0) {
-                say("/dev/fuse may not be opened by this user: %s", g_strerror(errno));
-                return false;
-        }
-        return true;
-}
-
-/* From here on nobody reads what is printed. */
+/* From here on nobody reads printed messages. */
 static void tree_answers(void *data)
 {
         Ready *ready = data;
@@ -98,72 +68,24 @@ static void tree_answers(void *data)
         close(ready->fd);
 }
 
-static int read_object(const Look *look, Source **out)
-{
-        g_autoptr(GError) error = NULL;
-        struct stat attr;
-
-        if (look->fd < 0)
-                say("'%s' is neither bpf, for the running kernel, nor an object file: %s",
-                    look->object, g_strerror(look->object_error));
-        else if (fstat(look->fd, &attr) == 0 && !S_ISREG(attr.st_mode))
-                say("'%s' is not a regular file: a source is bpf or an object file", look->object);
-        else if (object_source_new(look->fd, look->object, out, &error) < 0)
-                say("%s", error->message);
-        else
-                return EXIT_OK;
-        return EXIT_MOUNT;
-}
-
-static int ask_kernel(Source **out)
+/* Sets *@watch to events, or to NULL: then every access asks the kernel. *@news tells of CPUs that
+ * come online; -1: nothing does. False: it can't go on without events, and has said so. */
+static bool open_watch(const Arguments *arguments, Watch **watch, int *news)
 {
         g_autoptr(GError) error = NULL;
 
-        if (kernel_source_new(out, &error) == 0)
-                return EXIT_OK;
-        say("%s", error->message);
-        return g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_PERM) ? EXIT_USAGE : EXIT_SYSTEM;
-}
-
-/* What is to be mounted, and whether it can be mounted there. */
-static int open_source(const Arguments *arguments, const Namespace *namespace, Source **out)
-{
-        Look found = { .mountpoint = arguments->mountpoint, .fd = -1 };
-        g_autoptr(GError) error = NULL;
-        g_autofree char *fault = NULL;
-        int status = EXIT_MOUNT;
-
-        if (!command_means_kernel(arguments->source))
-                found.object = arguments->source;
-        if (!namespace_call(namespace, look, &found, &error)) {
-                say("%s", error->message);
-                return EXIT_SYSTEM;
-        }
-        fault = command_mountpoint_fault(found.mountpoint, found.error, found.attr.st_mode);
-        if (fault)
-                say("%s", fault);
-        else
-                status = found.object ? read_object(&found, out) : ask_kernel(out);
-        if (found.fd >= 0)
-                close(found.fd);
-        return status;
-}
-
-/* Events, or NULL: then every access asks the kernel. *@news tells of CPUs that come online; -1:
- * nothing does. */
-static Watch *open_watch(const Arguments *arguments, int *news)
-{
-        g_autoptr(GError) error = NULL;
-        Watch *watch;
-
+        *watch = NULL;
         *news = -1;
-        if (arguments->options->noevents || !command_means_kernel(arguments->source))
-                return NULL;
-        if (watch_new(&watch, news, &error) == 0)
-                return watch;
+        if (arguments->options->noevents || !command_means_kernel(arguments->source) ||
+            watch_new(watch, news, &error) == 0)
+                return true;
         *news = -1;
-        syslog(LOG_NOTICE, "without load and unload events, access is slower: %s", error->message);
-        return NULL;
+        if (arguments->options->log)
+                say("the option 'log' needs load and unload events: %s", error->message);
+        else
+                syslog(LOG_NOTICE, "without load and unload events, access is slower: %s",
+                       error->message);
+        return !arguments->options->log;
 }
 
 /* libfuse 3.10 has no word for it. In another namespace it is not libfuse that mounts. */
@@ -178,8 +100,8 @@ static bool set_nosymfollow(const Arguments *arguments)
         return false;
 }
 
-/* As libselinux tells. Without SELinux the kernel knows no option of its, and mount(8) drops them.
- */
+/* libselinux asks in the same way. Without SELinux the kernel knows no such option, and mount(8)
+ * drops them. */
 static bool has_selinux(void)
 {
         struct statfs attr;
@@ -187,8 +109,11 @@ static bool has_selinux(void)
         return statfs("/sys/fs/selinux", &attr) == 0 && attr.f_type == SELINUX_MAGIC;
 }
 
-/* What serves beside the main thread. */
+/* The processes, threads and observers beside the main thread. */
 typedef struct Helpers {
+        Catalog *catalog; /* borrowed */
+        Logger *logger;
+        LoadLog *log;
         Broker *broker;
         Receiver *receiver;
         Follow *follow;
@@ -202,39 +127,89 @@ static const char *listed_directory(const Observers *observers)
         return observers->attachments ? attachments_cgroup_mount(observers->attachments) : NULL;
 }
 
-/* Starts what serving needs, and shuts this thread in. On failure, a sentence in @error, and some
- * of it may be there. */
-static int prepare(const Arguments *arguments, Tree *tree, Watch *watch, int news, Ops *ops,
+static Loaders *new_loaders(Broker *broker)
+{
+        static const LoadersOps ops = { broker_ask_process, broker_hear_process };
+        BootTime boot;
+
+        boottime_init(&boot);
+        return loaders_new(process_look_can() ? &ops : NULL, broker, boot.offset,
+                           process_look_behind(boot.offset));
+}
+
+static bool put_line(void *logger, int priority, const char *line)
+{
+        return logger_put(logger, priority, line);
+}
+
+/* The log of loads, if there is a process that writes it. */
+static LoadLog *new_log(const Helpers *helpers, Tree *tree)
+{
+        static const LogOutOps ops = { put_line };
+        BootTime boot;
+        LoadLog *log;
+
+        if (!helpers->logger)
+                return NULL;
+        boottime_init(&boot);
+        log = load_log_new(helpers->catalog, layout_metadata_reserved(), boot.offset, &ops,
+                           helpers->logger);
+        tree_set_log(tree, log);
+        return log;
+}
+
+/* Starts all helpers, and shuts this thread in. On failure, a sentence in @error, and some helpers
+ * may have been started. */
+static int prepare(const Arguments *arguments, Tree *tree, Watch *watch, int news, Session *session,
                    Helpers *helpers, GError **error)
 {
         BrokerWork work = {
                 .mountpoint = arguments->namespace ? NULL : arguments->mountpoint,
-                .device = arguments->namespace ? -1 : ops_fd(ops),
+                .device = arguments->namespace ? -1 : session_fd(session),
                 .news = news,
                 .keeps_output = arguments->foreground,
                 .arguments = arguments->words,
         };
+        static const HoldersOps holders = { broker_begin_holders, broker_hear_holders };
+        LoggerWork logging = {
+                .name = "bpfmetafs",
+                .device = session_fd(session),
+                .keeps_output = arguments->foreground,
+                .arguments = arguments->words,
+        };
         SandboxRole role = SANDBOX_OBJECT;
-        int r;
+        int r = 0;
 
+        if (arguments->options->log)
+                r = logger_new(&helpers->logger, &logging, error);
+        if (r < 0)
+                return r;
         if (command_means_kernel(arguments->source)) {
-                role = SANDBOX_KERNEL;
-                /* The broker that looks has its descriptors from here. */
+                role = arguments->options->contents ? SANDBOX_CONTENTS : SANDBOX_KERNEL;
+                /* The broker inherits the descriptors with which it looks. */
                 work.pins = helpers->pins_look = pins_look_new();
+                work.netns = arguments->options->netns;
         }
         r = broker_new(&helpers->broker, &work, error);
-        /* The broker has its own, and a process may have few descriptors. */
+        /* The broker has its own copies, and a process may have few descriptors. */
         if (news >= 0)
                 close(news);
         if (work.pins)
                 pins_look_leave(work.pins);
         if (r < 0)
                 return r;
-        if (work.pins)
+        if (work.pins) {
                 helpers->observers.pins =
                         pins_new(pins_look_fd(work.pins), broker_list_pins, helpers->broker);
+                helpers->observers.holders = holders_new(&holders, helpers->broker);
+        }
+        if (work.netns)
+                attachments_set_netns(helpers->observers.attachments,
+                                      netns_new(broker_list_netns, helpers->broker));
         if (watch) {
-                helpers->follow = follow_new(watch, tree, ops, error);
+                helpers->observers.loaders = new_loaders(helpers->broker);
+                helpers->log = new_log(helpers, tree);
+                helpers->follow = follow_new(watch, tree, session, error);
                 if (!helpers->follow)
                         return -EMFILE;
                 r = receiver_new(&helpers->receiver, watch, broker_take_rings(helpers->broker),
@@ -248,41 +223,47 @@ static int prepare(const Arguments *arguments, Tree *tree, Watch *watch, int new
 }
 
 /* Ends everything, and unmounts if that has not been done. */
-static int finish(Helpers *helpers, Ops *ops)
+static int finish(Helpers *helpers, Tree *tree, Session *session)
 {
         int r = 0;
 
         follow_free(helpers->follow);
         receiver_free(helpers->receiver);
-        if (!ops_unmount_inside(ops) && helpers->broker && ops_is_mounted(ops))
+        if (!session_unmount_inside(session) && helpers->broker && session_is_mounted(session))
                 r = broker_unmount(helpers->broker);
         broker_free(helpers->broker);
+        /* Where descriptors can't be closed in numbers, the broker had the logger's socket, too. */
+        tree_set_log(tree, NULL);
+        g_clear_pointer(&helpers->log, load_log_free);
+        logger_free(helpers->logger);
+        g_clear_pointer(&helpers->observers.loaders, loaders_free);
         g_clear_pointer(&helpers->observers.pins, pins_free);
+        g_clear_pointer(&helpers->observers.holders, holders_free);
         g_clear_pointer(&helpers->pins_look, pins_look_free);
         return r;
 }
 
 /* Shuts itself in, and serves until it is told to end. */
-static int serve_inside(const Arguments *arguments, Tree *tree, Watch *watch, int news, Ops *ops,
-                        Helpers *helpers)
+static int serve_inside(const Arguments *arguments, Tree *tree, Watch *watch, int news,
+                        Session *session, Helpers *helpers)
 {
         g_autoptr(GError) error = NULL;
-        int r = prepare(arguments, tree, watch, news, ops, helpers, &error), unmounted;
+        int r = prepare(arguments, tree, watch, news, session, helpers, &error), unmounted;
 
         if (r < 0) {
                 say("%s", error->message);
         } else {
                 /* Not before: while an automounter waits for this mount, the kernel lets only its
-                 * process group near the mount point, and anybody else who unmounted there would
-                 * wait for ever. The broker stays in that group. */
+                 * process group near the mount point, and an umount from another group would wait
+                 * for ever. The broker stays in that group. */
                 if (!arguments->foreground)
                         setsid();
-                r = ops_serve(ops);
+                r = session_serve(session);
                 if (r < 0)
                         syslog(LOG_ERR, "serving %s ended: %s", arguments->mountpoint,
                                g_strerror(-r));
         }
-        unmounted = finish(helpers, ops);
+        unmounted = finish(helpers, tree, session);
         if (unmounted < 0)
                 syslog(LOG_ERR, "cannot unmount %s: %s", arguments->mountpoint,
                        unmounted == -EPIPE   ? "the process bpfmeta-broker has ended"
@@ -293,18 +274,18 @@ static int serve_inside(const Arguments *arguments, Tree *tree, Watch *watch, in
 
 /* Mounts, serves and unmounts. Returns the exit status. */
 static int serve(const Arguments *arguments, const Namespace *namespace, Source *source,
-                 Ready *ready)
+                 const Rules *rules, Watch *watch, int news, Ready *ready)
 {
         const Options *options = arguments->options;
-        int news;
-        g_autoptr(Watch) watch = open_watch(arguments, &news);
         g_autoptr(Attachments) attachments =
                 command_means_kernel(arguments->source) ? attachments_new() : NULL;
-        Helpers helpers = { .observers.attachments = attachments };
+        Helpers helpers = { .observers = { .attachments = attachments,
+                                           .rules = rules,
+                                           .contents = source->contents } };
         g_autoptr(Catalog) catalog = catalog_new(source, options->memory, watch != NULL);
         TreeLook look = { options->has_uid, options->uid, options->gid, options->mode };
         g_autoptr(Tree) tree = tree_new(catalog, watch, &look);
-        OpsMount how = {
+        SessionMount how = {
                 .program = "bpfmetafs",
                 .source = arguments->source,
                 .mountpoint = arguments->mountpoint,
@@ -316,23 +297,24 @@ static int serve(const Arguments *arguments, const Namespace *namespace, Source 
                 .debug = arguments->debug,
         };
         g_autoptr(GError) error = NULL;
-        g_autoptr(Ops) ops = ops_mount(&how, tree, tree_answers, ready, &error);
+        g_autoptr(Session) session = session_mount(&how, tree, tree_answers, ready, &error);
 
+        helpers.catalog = catalog;
         catalog_set_observers(catalog, &helpers.observers);
-        if (!ops) {
+        if (!session) {
                 say("%s", error->message);
                 return EXIT_MOUNT;
         }
         if (!set_nosymfollow(arguments))
                 return EXIT_MOUNT;
-        /* The directory in which it was started shall not be busy for it. */
+        /* The directory in which the daemon was started must not stay busy. */
         if (chdir("/") < 0)
                 syslog(LOG_WARNING, "cannot change to /: %s", g_strerror(errno));
-        return serve_inside(arguments, tree, watch, news, ops, &helpers);
+        return serve_inside(arguments, tree, watch, news, session, &helpers);
 }
 
-/* Says what a loader would refuse to whoever mounts, and to the log. In the foreground that is one.
- */
+/* Prints what a loader would refuse on the terminal of the mount, and into the log. In the
+ * foreground the two are one. */
 static void tell_problems(const Arguments *arguments, const Source *source)
 {
         for (guint i = 0; source->problems && i < source->problems->len; i++) {
@@ -349,9 +331,11 @@ static int run(Arguments *arguments, Ready *ready)
         g_autofree char *mountpoint = g_canonicalize_filename(arguments->mountpoint, NULL);
         g_autofree char *object = NULL;
         g_autoptr(Namespace) namespace = NULL;
+        g_autoptr(Rules) rules = NULL;
         g_autoptr(GError) error = NULL;
-        Source *source;
-        int status;
+        g_autoptr(Watch) watch = NULL;
+        Source *source = NULL;
+        int status, news;
 
         arguments->mountpoint = mountpoint;
         if (arguments->namespace) {
@@ -365,23 +349,31 @@ static int run(Arguments *arguments, Ready *ready)
                         arguments->source = object =
                                 g_canonicalize_filename(arguments->source, NULL);
         }
-        status = open_source(arguments, namespace, &source);
-        if (status != EXIT_OK)
+        status = opening_options(arguments, &error);
+        if (status == EXIT_OK)
+                status = opening_rules(arguments, &rules, &error);
+        if (status == EXIT_OK)
+                status = opening_source(arguments, namespace, &source, &error);
+        if (status == EXIT_OK)
+                status = opening_fuse(&error);
+        if (status != EXIT_OK) {
+                say("%s", error->message);
+                if (source)
+                        source->ops->free(source);
                 return status;
-        if (!check_fuse()) {
-                source->ops->free(source);
-                return EXIT_MOUNT;
         }
         openlog("bpfmetafs", LOG_PID | LOG_NDELAY | (ready->foreground ? LOG_PERROR : 0),
                 LOG_DAEMON);
         tell_problems(arguments, source);
-        status = serve(arguments, namespace, source, ready);
+        status = open_watch(arguments, &watch, &news)
+                         ? serve(arguments, namespace, source, rules, watch, news, ready)
+                         : EXIT_SYSTEM;
         source->ops->free(source);
         return status;
 }
 
-/* The daemon does all the work from the start, so that what it says reaches the terminal. The
- * parent waits for its word, or for its end. */
+/* The daemon does all the work from the start, so that its messages reach the terminal. The parent
+ * waits for its word, or for its end. */
 static int run_in_background(Arguments *arguments)
 {
         int fds[2], status;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* A map. It has no events of its own: while a program that is known holds it, that program's unload
- * is the first moment at which it can go. */
+/* A map. The kernel makes no events for maps. But while a program that is known holds a map, the
+ * map can't go before that program is unloaded. */
 
 #include "map.h"
+
+#include "observed.h"
+#include "sightings.h"
 
 #include <errno.h>
 
@@ -35,12 +38,7 @@ static bool is_watched(const Object *object)
 
 static struct timespec time_of(const Object *object)
 {
-        return catalog_source(object->catalog)->time;
-}
-
-static uid_t owner_of(const Object *object)
-{
-        return catalog_source(object->catalog)->uid;
+        return sightings_since(object->catalog, object->kind, object->id);
 }
 
 static void drop_variables(Map *map)
@@ -55,51 +53,94 @@ static void clear(Object *object)
         Map *map = map_of(object);
 
         contents_invalidate(catalog_contents(object->catalog), object->id);
+        passes_drop(catalog_passes(object->catalog), object->id);
         drop_variables(map);
-        info_free(map->info);
+        g_clear_pointer(&map->keys, key_form_free);
         source_map_clear(&map->facts);
 }
 
-static int fixed_info(Object *object, const Info **out)
+static int info(Object *object, bool changing, Info **out)
 {
         Source *source = catalog_source(object->catalog);
+
+        return source->ops->map_info(source, object->id, changing, out);
+}
+
+/* Entries */
+
+int map_dump(Map *map, GBytes **out, uint32_t *shown)
+{
+        Catalog *catalog = map->object.catalog;
+
+        return passes_dump(catalog_passes(catalog), map->object.id, &map->facts.shape,
+                           catalog_most_memory(catalog) / MAP_DUMPS, out, shown);
+}
+
+/* Keys of info/ */
+
+static void append_error(GString *out, const MapShape *shape, int error)
+{
+        g_string_append_printf(out, "(cannot be shown: %s)\n",
+                               shape->closed ? shape->closed : g_strerror(-error));
+}
+
+static void append_count(const Observers *observers, Object *object, GString *out)
+{
+        const Map *map = map_of(object);
+        const MapShape *shape = &map->facts.shape;
+        bool more;
+        uint32_t n;
+        int r;
+
+        if (!shape->closed && shape->full) {
+                g_string_append_printf(out, "%u (all of an array)\n", shape->max_entries);
+                return;
+        }
+        if (shape->reading == MAP_READ_NEXT) {
+                g_string_append(out, "(cannot be shown: the kernel does not tell)\n");
+                return;
+        }
+        r = shape->closed
+                    ? -EPERM
+                    : passes_count(catalog_passes(object->catalog), object->id, shape, &n, &more);
+        if (r < 0)
+                append_error(out, shape, r);
+        else
+                g_string_append_printf(out, "%u (%s)\n", n,
+                                       more ? "counted, and there are more" : "counted");
+}
+
+static void append_shown(const Observers *observers, Object *object, GString *out)
+{
         Map *map = map_of(object);
-        int r = 0;
+        g_autoptr(GBytes) bytes = NULL;
+        uint32_t shown;
+        int r = map_dump(map, &bytes, &shown);
 
-        if (!map->info)
-                r = source->ops->map_info(source, object->id, false, &map->info);
-        *out = map->info;
-        return r;
-}
-
-static int changing_info(Object *object, Info **out)
-{
-        Source *source = catalog_source(object->catalog);
-
-        return source->ops->map_info(source, object->id, true, out);
-}
-
-static void look_for_pins(const Observers *observers, Object *object, GString *out)
-{
-        observers_append_pins(observers, PIN_MAP, object->id, out);
+        if (r < 0)
+                append_error(out, &map->facts.shape, r);
+        else
+                g_string_append_printf(out, "%u\n", shown);
 }
 
 static const ObservedKey observed[] = {
-        { "pinned", observers_have_pins, look_for_pins },
+        { "pinned", observers_have_pins, observed_pins },
+        { "entries", observers_have_contents, append_count },
+        { "entries_shown", observers_have_contents, append_shown },
         { NULL },
 };
 
 const ObjectKind map_kind = {
         .noun = "map",
+        .pin = PIN_MAP,
+        .holder = HOLDER_MAP,
         .size = sizeof(Map),
         .next = source_next_map,
         .ask = ask,
         .name = name,
         .is_watched = is_watched,
         .time = time_of,
-        .owner = owner_of,
-        .fixed_info = fixed_info,
-        .changing_info = changing_info,
+        .info = info,
         .observed = observed,
         .clear = clear,
 };
@@ -114,7 +155,7 @@ int map_get(Catalog *catalog, uint32_t id, Map **out)
         return r;
 }
 
-/* Asks the source again, and takes note if the map was frozen since. */
+/* Asks the source again, and takes note if the map has been frozen since. */
 static int refresh(Map *map)
 {
         g_auto(SourceMap) facts = { 0 };
@@ -126,7 +167,8 @@ static int refresh(Map *map)
         if (r < 0 || facts.frozen == map->facts.frozen)
                 return r;
         map->facts.frozen = facts.frozen;
-        /* Bytes read before may be older than the freeze. Values may be kept from now on. */
+        /* Bytes that were read before may be older than the freeze. From now on values may be
+         * kept. */
         contents_invalidate(catalog_contents(map->object.catalog), map->object.id);
         drop_variables(map);
         return 0;
@@ -156,8 +198,10 @@ bool map_is_metadata(const Map *map)
 
 bool map_is_shown(const Map *map)
 {
+        const Source *source = catalog_source(map->object.catalog);
+
         return map->facts.global_data &&
-               (catalog_source(map->object.catalog)->named || map_is_metadata(map));
+               (source->named || map_is_metadata(map) || (source->contents && map->facts.keyless));
 }
 
 bool map_may_become_metadata(const Map *map)
@@ -190,12 +234,12 @@ int map_text(Map *map, const ValueRef *ref, uint64_t offset, size_t count, GStri
                              map_is_immutable(map), ref, offset, count, out, size);
 }
 
-const GArray *map_members(Map *map, const SourceValue *value, const ValueRef *ref)
+const GArray *map_members(Map *map, const ValueSpace *space, const ValueRef *ref)
 {
-        return contents_members(catalog_contents(map->object.catalog), map->object.id, value, ref);
+        return contents_members(catalog_contents(map->object.catalog), map->object.id, space, ref);
 }
 
-/* Gives the map @variables, and accounts for them. */
+/* Gives @variables to the map, and counts their memory. */
 static void set_variables(Map *map, Variables *variables)
 {
         catalog_take_names(map->object.catalog, variables->bytes);
@@ -214,8 +258,8 @@ int map_variables(Map *map, Variables **out)
                 return 0;
         if (map->facts.global_data)
                 r = map_value(map, &value);
-        /* A map that can't be looked into has one file that says why: it is too large (E2BIG), not
-         * for us to read (EPERM), has BTF that libbpf does not know (EINVAL), or has none
+        /* A map whose contents can't be read has one file that says why: it is too large (E2BIG),
+         * we may not read it (EPERM), libbpf does not know its BTF (EINVAL), or it has none
          * (ENODATA). */
         if (r == -E2BIG || r == -EPERM || r == -EACCES || r == -EINVAL || r == -ENODATA) {
                 set_variables(map, variables_unreadable(r));

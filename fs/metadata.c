@@ -7,14 +7,14 @@
 
 #include <string.h>
 
-/* What follows @prefix in @name, or NULL if @name does not begin with it. */
+/* The rest of @name behind @prefix, or NULL if @name does not begin with it. */
 static const char *after(const char *name, const char *prefix)
 {
         return name && g_str_has_prefix(name, prefix) ? name + strlen(prefix) : NULL;
 }
 
-/* What the name of the struct or union type @id says behind the prefix; NULL if it says nothing. A
- * struct that has no name of its own may be known by a typedef's. */
+/* The name of the struct or union type @id behind the prefix; NULL if it does not begin with the
+ * prefix. If the struct has no name of its own, a typedef's counts. */
 static const char *after_struct_prefix(const struct btf *btf, uint32_t id)
 {
         const char *alias = NULL;

@@ -5,9 +5,9 @@
 /*
  * Which variables are metadata: the conventions of authors and loaders.
  *
- * Pure. The prefix is that of bpftool's and libbpf's convention (Linux commit aff52e685eb3, "bpf:
- * Add BPF_PROG_BIND_MAP syscall", and its bpftool part), the sections those that libbpf leaves
- * alone (".metadata") and binds to every program (".rodata.metadata").
+ * Pure. The prefix follows the convention of bpftool and libbpf (Linux commit aff52e685eb3, "bpf:
+ * Add BPF_PROG_BIND_MAP syscall", and its bpftool part). Of the two sections, libbpf leaves one
+ * alone (".metadata") and binds the other to every program (".rodata.metadata").
  */
 
 #include <bpf/btf.h>
@@ -21,9 +21,9 @@
 /* One variable of a DATASEC. The names are borrowed from the BTF. */
 typedef struct MetadataVariable {
         const char *name;  /* as declared */
-        const char *entry; /* what its entry in the program's directory would like to be called: the
-                              name without the prefix, or the struct type's name without its prefix;
-                              NULL if the variable is not metadata */
+        const char *entry; /* the preferred name of its entry in the program's directory: the
+                              variable's name without the prefix, or that of its struct type; NULL
+                              if the variable is not metadata */
         uint32_t type;     /* BTF type id of its value */
         uint32_t offset;   /* in bytes, from the start of the section */
         uint32_t size;     /* in bytes, as the section has it */

@@ -143,7 +143,7 @@ static bool is_covered(const Mounts *mounts, const Mount *mount, const Mount *ch
         return false;
 }
 
-/* Mounts that are on each other are not that many, and none is on itself twice. */
+/* No real chain of mounts is this long. The limit ends a circle. */
 #define MAX_CHAIN 256
 
 bool mounts_is_reached(const Mounts *mounts, const Mount *mount)

@@ -6,12 +6,15 @@
 
 #include <string.h>
 
+/* What has no name. */
+#define ANON "anon"
+
 /* '~' and the digits of the hash. */
 #define HASH_CHARS (1 + 16)
 /* '~' and a number of 64 bits. */
 #define SUFFIX_CHARS (1 + 20)
 
-/* What is worked out once for a name, however many entries have it. */
+/* The results for a name, made once for all entries that want it. */
 typedef struct Known {
         char *escaped;
         char *hash; /* of escaped; NULL until it is needed */
@@ -59,8 +62,8 @@ bool names_is_id(const char *name)
         return *name && strspn(name, "0123456789") == strlen(name);
 }
 
-/* Not by g_ascii_string_to_unsigned(): at the first call in a process it can take what GLib has
- * left in errno meanwhile for an error of the number. */
+/* Not by g_ascii_string_to_unsigned(): at its first call in a process it can mistake an errno that
+ * GLib has left behind for an error of the number. */
 uint64_t names_number(const char *name)
 {
         return names_is_id(name) ? g_ascii_strtoull(name, NULL, 10) : UINT64_MAX;
@@ -91,8 +94,8 @@ static char *escape(const char *name)
                 bool valid = c < (gunichar)-2;
                 size_t len = valid ? (size_t)g_unichar_to_utf8(c, NULL) : 1;
 
-                /* Bytes that do not print could be an escape sequence for a terminal, as in values.
-                 */
+                /* As in values, bytes that do not print could be an escape sequence for a
+                 * terminal. */
                 if (valid && g_unichar_isprint(c) && c != '/' && c != '%' && !dots) {
                         g_string_append_len(out, p, len);
                 } else {
@@ -104,7 +107,7 @@ static char *escape(const char *name)
         return g_string_free(out, FALSE);
 }
 
-/* The first @room bytes of an escaped name or less, so that no character and no %XX is torn. */
+/* The first @room bytes of an escaped name, or fewer, so that no character and no %XX is torn. */
 static size_t cut(const char *name, size_t room)
 {
         size_t len = 0;
@@ -120,7 +123,7 @@ static size_t cut(const char *name, size_t room)
         return len;
 }
 
-/* An escaped name and a suffix, shortened to what a file name can hold. */
+/* An escaped name and a suffix, shortened to the length of a file name. */
 static char *fit(Known *known, const char *suffix)
 {
         size_t suffix_len = strlen(suffix);
@@ -134,10 +137,43 @@ static char *fit(Known *known, const char *suffix)
                                known->escaped, known->hash, suffix);
 }
 
+char *names_of_text(const char *text, NamesReserved reserved)
+{
+        g_autofree char *escaped = escape(*text ? text : ANON);
+        Known known = { .escaped = escaped };
+        g_autofree char *name = fit(&known, "");
+
+        g_free(known.hash);
+        if (*text && (strcmp(name, ANON) == 0 || (reserved && reserved(name))))
+                return g_strdup_printf("%%%02X%s", (guint8)*name, name + 1);
+        return g_steal_pointer(&name);
+}
+
+char *names_join(const char *outer, const char *inner)
+{
+        g_autofree char *joined = g_strconcat(outer, ".", inner, NULL);
+        Known known = { .escaped = joined };
+        char *name = fit(&known, "");
+
+        g_free(known.hash);
+        return name;
+}
+
 /* Shorter names are worked out again: to remember them would take more than that. */
+char *names_alone(const char *name)
+{
+        Known known = { .escaped = escape(name) };
+        char *fitting = fit(&known, "");
+
+        g_free(known.escaped);
+        g_free(known.hash);
+        return fitting;
+}
+
+/* Shorter names are worked out again each time: to remember them would cost more. */
 #define WORTH_KNOWING 128
 
-/* What is known of @name; borrowed from @names, and good until the next call. */
+/* The results for @name; borrowed from @names until the next call. */
 static Known *know(Names *names, const char *name)
 {
         bool worth = strlen(name) >= WORTH_KNOWING;
@@ -172,7 +208,7 @@ static void give(Names *names, const char *name, guint64 next)
 
 char *names_give(Names *names, const char *preferred, const char *full)
 {
-        const char *wish = is_usable(names, preferred) ? preferred : *full ? full : "anon";
+        const char *wish = is_usable(names, preferred) ? preferred : *full ? full : ANON;
         Known *known = know(names, wish);
         g_autofree char *name = fit(known, "");
         const guint64 *tried;

@@ -40,10 +40,24 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Names, names_free)
  */
 char *names_give(Names *names, const char *preferred, const char *full);
 
+/*
+ * The file name for @text in a directory where each name stands for one text; owned by the caller.
+ * It is escaped and cut as above, and needs no "~2": an empty text is "anon", and where a text
+ * would be taken for that, or for a name that is @reserved, its first byte is escaped.
+ */
+char *names_of_text(const char *text, NamesReserved reserved);
+
+/* Two file names with a dot between, cut as above; owned by the caller. */
+char *names_join(const char *outer, const char *inner);
+/* The name of an entry that can't meet another of its name: escaped and cut as above, and owned by
+ * the caller. @name is not empty. */
+char *names_alone(const char *name);
+
 /* A NamesReserved for directories whose own entries are object ids: true for digits only. */
 bool names_is_id(const char *name);
 
-/* The number that @name is in decimal digits; UINT64_MAX if it is none or too large. */
+/* The number that @name stands for in decimal digits; UINT64_MAX if it is no number, or too
+ * large. */
 uint64_t names_number(const char *name);
 
 #endif

@@ -15,7 +15,7 @@ struct Namespace {
         int fd; /* of a process or of the namespace's file: setns(2) takes both */
 };
 
-/* Where a step starts from, and has to end. */
+/* The place where a step starts, and to which it has to come back. */
 typedef struct Home {
         int namespace;
         int root;
@@ -81,13 +81,13 @@ static int leave_home(const Namespace *namespace, Home *home)
         home->directory = open(".", O_PATH | O_CLOEXEC);
         if (home->namespace < 0 || home->root < 0 || home->directory < 0)
                 return -errno;
-        /* The kernel moves no thread that shares its root directory with another. */
+        /* The kernel does not move a thread that shares its root directory with another. */
         if (unshare(CLONE_FS) < 0 || setns(namespace->fd, CLONE_NEWNS) < 0)
                 return -errno;
         return 0;
 }
 
-/* Anything that this process would do in the wrong place would be wrong. */
+/* Nothing that this process does in the wrong place can be right. */
 static void come_home(const Home *home)
 {
         if (setns(home->namespace, CLONE_NEWNS) < 0 || fchdir(home->root) < 0 || chroot(".") < 0 ||

@@ -4,9 +4,10 @@
 
 /*
  * The interfaces of one network namespace, and which programs are attached to them: XDP and classic
- * tc by rtnetlink, tcx and netkit by BPF_PROG_QUERY; and what is attached to the namespace itself.
+ * tc by rtnetlink, tcx and netkit by BPF_PROG_QUERY. Also the programs that are attached to the
+ * namespace itself.
  *
- * All is asked of the namespace in which the caller is, for BPF_PROG_QUERY takes no other.
+ * The namespace is always the caller's, since BPF_PROG_QUERY takes no other.
  */
 
 #include <glib.h>
@@ -21,9 +22,9 @@
 typedef enum NetdevHow {
         NETDEV_XDP,        /* by netlink or a link: the kernel does not tell which */
         NETDEV_TC_INGRESS, /* a filter of classic tc */
-        NETDEV_TC_EGRESS,  /* the same; or of the queueing discipline @qdisc */
-        NETDEV_TCX,        /* tcx or netkit: as @attach_type */
-        NETDEV_NETNS,      /* to the namespace itself, without a link; as @attach_type */
+        NETDEV_TC_EGRESS,  /* the same, or a filter of the queueing discipline @qdisc */
+        NETDEV_TCX,        /* tcx or netkit; @attach_type tells which */
+        NETDEV_NETNS, /* at the namespace itself, without a link; @attach_type tells the hook */
 } NetdevHow;
 
 typedef struct NetdevProg {
@@ -39,7 +40,7 @@ typedef struct Netdevs Netdevs;
 
 /*
  * Opens what netdevs_scan() needs in the network namespace that the caller is in. It never fails:
- * what could not be opened is told by netdevs_scan(). To be called before the sandbox.
+ * if something can't be opened, netdevs_scan() says so. To be called before the sandbox.
  */
 Netdevs *netdevs_new(void);
 void netdevs_free(Netdevs *netdevs);
@@ -48,11 +49,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Netdevs, netdevs_free)
 /* The inode number of the namespace; 0 if it is not known. */
 uint64_t netdevs_netns(const Netdevs *netdevs);
 
-/* Looks at all interfaces. 0, or -errno if some or all can't be looked at; what was seen is kept.
+/* Looks at all interfaces. 0, or -errno if some or all can't be looked at; results so far are kept.
  * -E2BIG: there are more than NETDEVS_MAX. */
 int netdevs_scan(Netdevs *netdevs);
 
-/* What the last scan has seen; borrowed until the next. */
+/* 0; or -errno: the last scan could not ask which flow dissector is attached. */
+int netdevs_netns_error(const Netdevs *netdevs);
+
+/* The results of the last scan; borrowed until the next. */
 guint netdevs_n_progs(const Netdevs *netdevs);
 const NetdevProg *netdevs_prog(const Netdevs *netdevs, guint index);
 /* Not escaped; NULL if there is no such interface. */

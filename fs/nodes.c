@@ -5,11 +5,12 @@
 
 #include "nodes.h"
 
+#include <malloc.h>
 #include <string.h>
 
 G_STATIC_ASSERT(ENTRY_MAX_KEY == 1u << NODES_KEY_BITS);
 
-/* How many bits of a node's slot and of a key go into a st_ino of 32 bits. */
+/* The bits of a node's slot and of a key in a st_ino of 32 bits. */
 #define SHOWN_SLOT_BITS 24
 #define SHOWN_KEY_BITS 8
 
@@ -17,6 +18,9 @@ G_STATIC_ASSERT(ENTRY_MAX_KEY == 1u << NODES_KEY_BITS);
 #define MIN_FREE 1024
 
 #define NO_SLOT UINT32_MAX
+
+/* If there are this many nodes, it is worth returning the memory of those that have gone. */
+#define MANY_NODES 512
 
 typedef struct Slot {
         Node *node;    /* owned; NULL: it is free */
@@ -27,6 +31,7 @@ typedef struct Slot {
 struct Nodes {
         GArray *slots; /* Slot */
         guint n_free;
+        guint most;          /* the greatest number of nodes since memory was last returned */
         uint32_t first_free; /* the slots that are free, in the order in which they were freed */
         uint32_t last_free;
         GHashTable *current; /* by parent and key: borrowed Nodes */
@@ -96,26 +101,63 @@ static void free_slot(Nodes *nodes, uint32_t slot)
         nodes->n_free++;
 }
 
-/* Takes @place. */
-static Node *node_new(Nodes *nodes, NodeType type, Place *place, const char *content, uint32_t size)
+/* A content from this size on is not copied. */
+#define LARGE 32768
+
+const char *node_content(const Node *node)
+{
+        GBytes *bytes;
+
+        if (!node->apart)
+                return node->content;
+        memcpy(&bytes, node->content, sizeof(bytes));
+        return g_bytes_get_data(bytes, NULL);
+}
+
+static void refer(Node *node, GBytes *content)
+{
+        g_bytes_ref(content);
+        memcpy(node->content, &content, sizeof(content));
+}
+
+static void drop_reference(Node *node)
+{
+        GBytes *bytes;
+
+        memcpy(&bytes, node->content, sizeof(bytes));
+        g_bytes_unref(bytes);
+}
+
+static void set_content(Node *node, GBytes *content)
+{
+        if (node->apart)
+                refer(node, content);
+        else if (node->size > 0)
+                memcpy(node->content, g_bytes_get_data(content, NULL), node->size);
+}
+
+/* Takes @place. @shared: the content is not copied, whatever its size. */
+static Node *node_new(Nodes *nodes, NodeType type, Place *place, GBytes *content, bool shared)
 {
         uint32_t slot = take_slot(nodes);
+        gsize size = content ? g_bytes_get_size(content) : 0;
         Node *node;
 
         if (slot == NO_SLOT)
                 return NULL;
-        node = g_malloc(sizeof(Node) + size);
+        shared = shared || size >= LARGE;
+        node = g_malloc(sizeof(Node) + (shared ? sizeof(content) : size));
         *node = (Node){
                 .number = (uint64_t)slot_at(nodes, slot)->uses++ << NODES_SLOT_BITS | slot,
                 .type = type,
                 .row = place->row,
                 .size = size,
+                .apart = shared,
                 .object = g_steal_pointer(&place->object),
         };
         if (type == NODE_DIRECTORY)
                 node->argument = g_steal_pointer(&place->argument);
-        if (size > 0)
-                memcpy(node->content, content, size);
+        set_content(node, content);
         slot_at(nodes, slot)->node = node;
         return node;
 }
@@ -126,6 +168,8 @@ static void node_free(Node *node)
 
         if (!node)
                 return;
+        if (node->apart)
+                drop_reference(node);
         place = node_place(node);
         place_clear(&place);
         g_free(node);
@@ -139,7 +183,7 @@ Nodes *nodes_new(Place *root)
         nodes->first_free = NO_SLOT;
         nodes->current = g_hash_table_new(entry_hash, entry_equal);
         /* The first node has number 0. */
-        nodes->root = node_new(nodes, NODE_DIRECTORY, root, NULL, 0);
+        nodes->root = node_new(nodes, NODE_DIRECTORY, root, NULL, false);
         nodes->root->refs = 1;
         return nodes;
 }
@@ -158,11 +202,8 @@ Node *nodes_root(Nodes *nodes)
         return nodes->root;
 }
 
-Node *nodes_add(Nodes *nodes, NodeType type, Place *place, const char *content, uint32_t size,
-                const Node *directory, uint32_t key)
+static Node *add(Nodes *nodes, Node *node, const Node *directory, uint32_t key)
 {
-        Node *node = node_new(nodes, type, place, content, size);
-
         if (!node)
                 return NULL;
         node->parent = directory->number;
@@ -172,7 +213,31 @@ Node *nodes_add(Nodes *nodes, NodeType type, Place *place, const char *content, 
         return node;
 }
 
-/* The root's number is given by FUSE; it has no files that are not nodes. */
+Node *nodes_add(Nodes *nodes, NodeType type, Place *place, GBytes *content, const Node *directory,
+                uint32_t key)
+{
+        return add(nodes, node_new(nodes, type, place, content, false), directory, key);
+}
+
+Node *nodes_add_late(Nodes *nodes, Place *place, const Node *directory, uint32_t key)
+{
+        g_autoptr(GBytes) nothing = g_bytes_new_static("", 0);
+        Node *node = add(nodes, node_new(nodes, NODE_FILE, place, nothing, true), directory, key);
+
+        if (node)
+                node->late = true;
+        return node;
+}
+
+void nodes_fill(Node *node, GBytes *content)
+{
+        drop_reference(node);
+        refer(node, content);
+        node->size = g_bytes_get_size(content);
+        node->late = false;
+}
+
+/* FUSE gives the root's number. All files of the root are nodes. */
 uint64_t nodes_ino(const Nodes *nodes, const Node *node)
 {
         return node == nodes->root ? NODES_ROOT : (uint64_t)node->number << NODES_KEY_BITS;
@@ -229,6 +294,21 @@ void nodes_retire(Nodes *nodes, Node *node)
         node->current = false;
 }
 
+/* The kernel forgets most nodes at once when memory gets short. Then the system needs our
+ * memory, too, and the allocator would not return it by itself. */
+static void return_memory(Nodes *nodes)
+{
+        guint n = nodes->slots->len - nodes->n_free;
+
+        nodes->most = MAX(nodes->most, n);
+        if (nodes->most < MANY_NODES || n > nodes->most / 2)
+                return;
+        nodes->most = n;
+#ifdef __GLIBC__
+        malloc_trim(0);
+#endif
+}
+
 bool nodes_drop(Nodes *nodes, Node *node, uint64_t n)
 {
         uint32_t slot = slot_of(node->number);
@@ -239,5 +319,6 @@ bool nodes_drop(Nodes *nodes, Node *node, uint64_t n)
         nodes_retire(nodes, node);
         free_slot(nodes, slot);
         node_free(node);
+        return_memory(nodes);
         return true;
 }

@@ -5,14 +5,14 @@
 /*
  * The table of nodes and their numbers.
  *
- * FUSE's number of an inode has the key of a file that is no node itself in its lower bits, or 0,
- * and above it the node's number: its slot in the table, and how often that slot was used before.
- * So it is found without a search, and a number that was given comes back only after very many
- * others.
+ * FUSE's number of an inode has two parts. The upper bits are the number of a node: its slot in the
+ * table, and how often that slot was used before. The lower bits are 0 for the node itself, or the
+ * key of a file in it that is no node. So a node is found without a search, and a number is used
+ * again only after very many others.
  *
- * The inode number that people see (st_ino) has 32 bits, as programs without large-file support
- * need it, if the node's slot and the key are small enough: that holds for all but the most entries
- * of the largest trees.
+ * The inode number that people see (st_ino) has 32 bits if the node's slot and the key are small
+ * enough, for programs without large-file support need that. Only in the largest trees they are
+ * not.
  */
 
 #include "place.h"
@@ -28,7 +28,8 @@
 /* FUSE_ROOT_ID of <linux/fuse.h>. */
 #define NODES_ROOT 1
 
-/* What FUSE's own tools list as the number of an entry whose node does not exist yet. */
+/* The number in a listing of an entry whose node does not exist yet. libfuse's own filesystems use
+ * the same (FUSE_UNKNOWN_INO, lib/fuse.c). */
 #define NODES_UNKNOWN_INO UINT32_MAX
 
 typedef enum NodeType {
@@ -37,49 +38,62 @@ typedef enum NodeType {
         NODE_LINK,
 } NodeType;
 
-/* There are some dozens for each program: every byte counts. */
+/* There are some dozens of nodes for each program: every byte counts. */
 typedef struct Node {
         uint64_t refs; /* lookups of the node and of the files in it */
         uint64_t number : NODES_SLOT_BITS + NODES_USE_BITS;
-        uint64_t type : 2;                                  /* NodeType */
-        uint64_t current : 1;                               /* a lookup of its place finds it */
-        uint64_t bare : 1;                                  /* the kernel has no attributes of it */
+        uint64_t type : 2;    /* NodeType */
+        uint64_t current : 1; /* a lookup of its place finds it */
+        uint64_t bare : 1;    /* the kernel has no attributes of it */
+        uint64_t apart : 1;   /* content is a reference to a GBytes that has it */
+        uint64_t late : 1;    /* a report that nobody has looked at: its content is to be made */
+        uint64_t used : 1;    /* a report that somebody has looked at since it was made last */
         uint64_t parent : NODES_SLOT_BITS + NODES_USE_BITS; /* number of its directory */
         uint32_t key;                                       /* its entry there */
         uint32_t size;                                      /* of content */
-        const Row *row; /* the directory's place; of others, that of the directory they are in */
+        const Row *row; /* of the directory's place; or, for others, of the directory that they are
+                           in */
         Object *object;
         union {
                 gpointer argument; /* of a directory */
-                int64_t since;     /* of a file: since when it is as it is, in nanoseconds */
+                int64_t since;     /* of a file: the time of its last change, in nanoseconds */
         };
         char content[]; /* of a file or symlink */
 } Node;
 
-/* The place that the node is, or of a file, that it is in; borrowed from the node. */
+/* The directory's place, or that of the directory in which the file is; borrowed from the node. */
 Place node_place(const Node *node);
 
 typedef struct Nodes Nodes;
 
-/* A table with a root, whose place is @root, which is taken. */
+/* A table with a root, whose place is @root and is the table's from now on. */
 Nodes *nodes_new(Place *root);
 void nodes_free(Nodes *nodes);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Nodes, nodes_free)
 
 Node *nodes_root(Nodes *nodes);
 
-/* A new node without a lookup, that is the current one of entry @key of @directory. Takes @place.
- * NULL: there are too many. */
-Node *nodes_add(Nodes *nodes, NodeType type, Place *place, const char *content, uint32_t size,
-                const Node *directory, uint32_t key);
+/* The content of a file or symlink, node->size bytes; borrowed from the node. */
+const char *node_content(const Node *node);
 
-/* FUSE's number of the node; of a file in it that is none, the key is added. */
+/* A new node without a lookup, which is now the current node of the entry @key of @directory.
+ * @place is the node's from now on. @content: of a file or symlink, at most UINT32_MAX bytes; a
+ * large one is shared, a small one copied. NULL: there are too many nodes. */
+Node *nodes_add(Nodes *nodes, NodeType type, Place *place, GBytes *content, const Node *directory,
+                uint32_t key);
+
+/* The same of a file that is late. */
+Node *nodes_add_late(Nodes *nodes, Place *place, const Node *directory, uint32_t key);
+/* A late node gets its content, which is shared. */
+void nodes_fill(Node *node, GBytes *content);
+
+/* FUSE's number of the node. Add the key for a file in it that is no node. */
 uint64_t nodes_ino(const Nodes *nodes, const Node *node);
 /* The st_ino of the file @key in @node, or of the node itself if that is 0. */
 uint64_t nodes_shown_ino(const Nodes *nodes, const Node *node, uint64_t key);
 
-/* The node that @ino is or is in; *@key is the file in it, or 0. NULL: the kernel never saw it, or
- * has forgotten it. */
+/* The node of @ino; *@key is 0, or the key of a file in the node. NULL: the kernel never got this
+ * number, or has forgotten it. */
 Node *nodes_find(Nodes *nodes, uint64_t ino, uint64_t *key);
 /* The same for a directory's node. */
 Node *nodes_find_directory(Nodes *nodes, uint64_t ino);
@@ -88,10 +102,10 @@ Node *nodes_at(Nodes *nodes, const Node *directory, uint64_t key);
 /* The directory that @node is in; NULL: it has gone. */
 const Node *nodes_parent(const Nodes *nodes, const Node *node);
 
-/* Its place no longer leads to the node. */
+/* From now on the entry's current node is another, or none. */
 void nodes_retire(Nodes *nodes, Node *node);
-/* The kernel has forgotten @n lookups of the node or of files in it; with the last one it goes.
- * True if it has gone. */
+/* The kernel has forgotten @n lookups of the node or of files in it. With the last lookup the node
+ * goes: then true. */
 bool nodes_drop(Nodes *nodes, Node *node, uint64_t n);
 
 #endif

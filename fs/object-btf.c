@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* libbpf's parser takes it for granted that types are aligned. */
+/* libbpf's parser relies on it that types are aligned. */
 static bool is_parsable(const ObjectSection *section)
 {
         uint16_t magic;
@@ -32,7 +32,7 @@ static const char *name_at(const ObjectBtf *btf, uint32_t offset)
 }
 
 /*
- * A linker that does not know BTF puts that of one file behind that of another (ld -r). Only the
+ * A linker that does not know BTF (ld -r) puts the BTF of one file behind that of another. Only the
  * first is read, here and by libbpf.
  */
 static void check_for_more(const ObjectElf *elf, uint32_t index, GPtrArray *problems)
@@ -97,8 +97,8 @@ typedef struct LineReader {
         GArray *lines;
 } LineReader;
 
-/* Appends the record that begins at a byte of .BTF.ext. @section is the only one of the name that
- * it stands under, or 0. As for variables, a relocation knows better. */
+/* Appends the record that begins at a byte of .BTF.ext. @section is the only section of the name
+ * that stands above it, or 0. A relocation knows the section better, as it does for variables. */
 static void read_record(LineReader *reader, uint64_t at, uint32_t section)
 {
         const ObjectRelocation *relocation =
@@ -240,7 +240,7 @@ static bool member_number(const ObjectBtf *btf, const struct btf_member *member,
         return true;
 }
 
-/* The same, or what __ulong() declares: an enum with one value. */
+/* The same; or the number that __ulong() declares: an enum with one value. */
 static bool member_long(const ObjectBtf *btf, const struct btf_member *member, uint64_t *number)
 {
         const struct btf_type *type = object_btf_resolve(btf, member->type);
@@ -257,7 +257,7 @@ static bool member_long(const ObjectBtf *btf, const struct btf_member *member, u
         return true;
 }
 
-/* The size of what __type() declares: a pointer to the key or value. */
+/* The size of the key or value that __type() declares: a pointer to it. */
 static bool member_size(const ObjectBtf *btf, const struct btf_member *member, uint32_t *size)
 {
         const struct btf_type *type = object_btf_resolve(btf, member->type);
@@ -268,8 +268,8 @@ static bool member_size(const ObjectBtf *btf, const struct btf_member *member, u
         return bytes >= 0;
 }
 
-/* What __array(values, ...) declares: an array of pointers to a struct, that of the inner maps, or
- * to functions, those of a program array. *@inner is the struct. */
+/* Reads the declaration of __array(values, ...): an array of pointers to the struct that defines
+ * inner maps, or to the functions of a program array. *@inner is the struct. */
 static bool member_inner(const ObjectBtf *btf, const struct btf_member *member,
                          const struct btf_type **inner)
 {
@@ -282,7 +282,8 @@ static bool member_inner(const ObjectBtf *btf, const struct btf_member *member,
         return type && (btf_is_struct(type) || btf_is_func_proto(type));
 }
 
-/* A member that is a number, where it goes, and what is unclear without it. */
+/* A member that is a number, its place in an ObjectDefinition, and the bit for a number that is not
+ * understood. */
 typedef struct Attribute {
         const char *name;
         size_t offset; /* in an ObjectDefinition, of 32 bits */
@@ -299,7 +300,7 @@ static const Attribute attributes[] = {
         { "pinning", offsetof(ObjectDefinition, pinning), OBJECT_UNCLEAR_OTHER },
 };
 
-/* Reads one member, and returns what is unclear by it. */
+/* Reads one member. Returns the bits for parts of it that are not understood. */
 static unsigned read_member(const ObjectBtf *btf, const struct btf_member *member, const char *name,
                             ObjectDefinition *out, const struct btf_type **inner)
 {

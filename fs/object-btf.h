@@ -16,7 +16,7 @@
 /* The largest BTF that is read: the kernel takes no larger one (BTF_MAX_SIZE of
  * kernel/bpf/btf.c). */
 #define OBJECT_MAX_BTF (16u << 20)
-/* The most members of a map definition: there are not that many things to define. */
+/* The most members of a map definition: a real one has fewer. */
 #define OBJECT_MAX_MEMBERS 64u
 
 typedef struct ObjectBtf {
@@ -43,7 +43,7 @@ typedef enum ObjectUnclear {
         OBJECT_UNCLEAR_OTHER = 1 << 5,
 } ObjectUnclear;
 
-/* What a definition in .maps says; 0 where it says nothing. */
+/* The numbers of a definition in .maps; 0 for those that it does not have. */
 typedef struct ObjectDefinition {
         uint32_t type;
         uint32_t flags;

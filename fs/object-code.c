@@ -18,7 +18,7 @@ typedef struct Scanner {
         const ObjectFunction *told; /* the last function of which a problem was told */
 } Scanner;
 
-/* Appends the symbol's function, if it is one and all of it is in its section. */
+/* Appends the symbol's function, if the symbol is one and all of it is in its section. */
 static void add_function(ObjectCode *code, const ObjectElf *elf, uint32_t index)
 {
         const ObjectSymbol *symbol = object_elf_symbol(elf, index);
@@ -70,8 +70,9 @@ static void read_functions(ObjectCode *code, const ObjectElf *elf)
         g_array_set_size(code->functions, kept);
 }
 
-/* The programs: global functions outside of .text. In .text are the functions that programs call;
- * but for libbpf before 1.5 the only function of an object is a program wherever it is. */
+/* The programs: global functions outside of .text. The functions in .text are called by
+ * programs. But if an object has a single function, libbpf before 1.5 takes it for a program
+ * wherever it is. */
 static void find_programs(ObjectCode *code, const ObjectElf *elf, GPtrArray *problems)
 {
         bool only = code->functions->len == 1;
@@ -107,7 +108,7 @@ static void add_call(ObjectCode *code, uint32_t section, int64_t insn)
                 g_array_append_val(code->calls, index);
 }
 
-/* Adds what an instruction that loads an address refers to. */
+/* Adds the target of an instruction that loads an address. */
 static void add_address(Scanner *scanner, const ObjectFunction *function,
                         const ObjectSymbol *symbol, int64_t target, int32_t immediate)
 {
@@ -129,7 +130,7 @@ static void add_address(Scanner *scanner, const ObjectFunction *function,
         }
 }
 
-/* Adds what one instruction refers to. @symbol is that of its relocation; NULL if it has none. */
+/* Adds the target of one instruction. @symbol is that of its relocation; NULL if it has none. */
 static void scan_insn(Scanner *scanner, const ObjectFunction *function, uint32_t insn,
                       const uint8_t *bytes, const ObjectSymbol *symbol)
 {
@@ -142,8 +143,8 @@ static void scan_insn(Scanner *scanner, const ObjectFunction *function, uint32_t
         memcpy(&immediate, bytes + 4, sizeof(immediate));
         immediate = big_endian ? GINT32_FROM_BE(immediate) : GINT32_FROM_LE(immediate);
         if (bytes[0] == (BPF_JMP | BPF_CALL) && source == BPF_PSEUDO_CALL) {
-                /* A call within its section needs no relocation. External is what the kernel has.
-                 */
+                /* A call within its section needs no relocation. External functions are the
+                 * kernel's. */
                 if (!symbol || !symbol->external)
                         add_call(scanner->code, symbol ? symbol->section : section,
                                  target + immediate + 1);
@@ -232,7 +233,7 @@ void object_code_free(ObjectCode *code)
         g_free(code);
 }
 
-/* A function on the way through the calls: which of its calls is next. */
+/* A function on the way through the calls, and the next of its calls. */
 typedef struct Frame {
         uint32_t function;
         guint next;

@@ -3,8 +3,8 @@
 #define BPFMETAFS_OBJECT_CODE_H
 
 /*
- * The functions of an object file: which of them are programs, what they call, and which maps they
- * refer to.
+ * The functions of an object file: which of them are programs, which functions they call, and which
+ * maps they use.
  */
 
 #include "object-elf.h"
@@ -30,7 +30,7 @@ typedef struct ObjectFunction {
 typedef struct ObjectCode {
         GArray *functions; /* ObjectFunction, by place */
         GArray *programs; /* uint32_t, indices of functions; the id is one more than the position */
-        GArray *refs;     /* uint32_t, ids of maps; of each function in the order of its code */
+        GArray *refs;     /* uint32_t, ids of maps; for each function in the order of its code */
         GArray *calls;    /* uint32_t, indices of functions, likewise */
         uint64_t mark;
 } ObjectCode;
@@ -47,8 +47,8 @@ static inline ObjectFunction *object_code_function(const ObjectCode *code, uint3
 
 /*
  * The function @index and those that it calls, in the order in which libbpf puts them together
- * (bpf_object__reloc_code(), src/libbpf.c): behind what is there already at the first call, and
- * then at once what that function calls. An array of uint32_t, owned by the caller.
+ * (bpf_object__reloc_code(), src/libbpf.c): a function is appended at the first call of it, and the
+ * functions that it calls follow at once. An array of uint32_t, owned by the caller.
  */
 GArray *object_code_linked(ObjectCode *code, uint32_t index);
 

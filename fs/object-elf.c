@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The ELF structure of a BPF object file: everything that libelf is asked for, once. */
+/* The ELF structure of a BPF object file. libelf is asked for everything once, at the start. */
 
 #include "object-elf.h"
 
@@ -195,7 +195,7 @@ static int open_elf(Reader *reader)
         return 0;
 }
 
-/* Unfolds a compressed section, within the limit. Those that a loader allocates must not be
+/* Unfolds a compressed section, within the limit. A section that a loader allocates must not be
  * compressed. */
 static bool decompress(Reader *reader, Elf_Scn *scn, const GElf_Shdr *header)
 {
@@ -235,7 +235,8 @@ static int check_strings(Reader *reader)
         return 0;
 }
 
-/* True if the section's bytes are needed: the rest, mostly DWARF, need not be unfolded. */
+/* True if the section's bytes are needed. The other sections, mostly DWARF, need not be
+ * unfolded. */
 static bool is_wanted(const GElf_Shdr *header, const char *name)
 {
         return header->sh_type == SHT_SYMTAB || header->sh_type == SHT_REL ||
@@ -301,7 +302,7 @@ static int read_sections(Reader *reader)
         return 0;
 }
 
-/* True if there is code, but in another file: what the debug information was taken out to. */
+/* True if there is code, but in another file: this one has the debug information only. */
 static bool lacks_code(const ObjectElf *elf)
 {
         bool lacks = false;
@@ -365,7 +366,7 @@ static int read_symbols(Reader *reader)
         return 0;
 }
 
-/* Appends the relocations in the section @index, whose places count units of @unit bytes. */
+/* Appends the relocations in the section @index. Their places count units of @unit bytes. */
 static void read_relocations(const ObjectElf *elf, uint32_t index, uint32_t unit,
                              GArray *relocations)
 {
@@ -374,7 +375,8 @@ static void read_relocations(const ObjectElf *elf, uint32_t index, uint32_t unit
         Elf_Data *data = elf_getdata(elf_getscn(file->handle, index), NULL);
         GElf_Rel rel;
 
-        /* More than the file has room for: its sections share their bytes, and are no real ones. */
+        /* There are more than the file has room for: its sections share their bytes, so they are no
+         * real sections. */
         for (int i = 0;
              data && gelf_getrel(data, i, &rel) && relocations->len < elf->size / sizeof(Elf64_Rel);
              i++) {

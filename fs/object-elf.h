@@ -5,8 +5,8 @@
 /*
  * The ELF structure of a BPF object file as plain arrays: sections, symbols, relocations of code.
  *
- * Only this file knows libelf. Its results have been checked: indices are those of sections and
- * symbols that are there, bytes are all in memory, and names end.
+ * Only this file knows libelf. Its results have been checked: each index is that of a section or
+ * symbol that exists, all bytes are in memory, and all names end.
  */
 
 #include <glib.h>
@@ -32,7 +32,7 @@ typedef struct ObjectSection {
         uint64_t flags;       /* SHF_ALLOC ... */
         const uint8_t *bytes; /* NULL: it has none, or they are not in the file */
         uint64_t size;
-        uint32_t target; /* of a section of relocations: the section that it is for */
+        uint32_t target; /* of a section of relocations: the section that they change */
         uint32_t first;  /* the first section of the same name: its own index if it is that */
         bool shared;     /* another section has the same name */
 } ObjectSection;
@@ -48,12 +48,12 @@ typedef struct ObjectSymbol {
         bool external;      /* it stands for something in the kernel */
 } ObjectSymbol;
 
-/* An instruction of the file, or a byte of a section that is no code: what is found by its place
- * begins with one. */
+/* A place in the file: an instruction, or a byte of a section without code. Structures that are
+ * found by their place begin with one. */
 typedef struct ObjectPlace {
         uint32_t section;
         uint32_t insn;  /* its number, or that of the byte */
-        uint32_t order; /* in the file, of those at the same instruction */
+        uint32_t order; /* the order in the file of those at the same instruction */
 } ObjectPlace;
 
 typedef struct ObjectRelocation {
@@ -99,20 +99,20 @@ bool object_elf_is_code(const ObjectSection *section);
 
 /* The relocations of all code, by place: an array of ObjectRelocation, owned by the caller. */
 GArray *object_elf_relocations(const ObjectElf *elf);
-/* The same of the section @index, whose places are bytes. */
+/* The relocations of the section @index. Their places are bytes. */
 GArray *object_elf_relocations_of(const ObjectElf *elf, uint32_t index);
 
 /* @name, or "" if it is NULL or longer than OBJECT_MAX_NAME. */
 const char *object_usable_name(const char *name);
 
-/* A GCompareFunc for what begins with an ObjectPlace. */
+/* A GCompareFunc for structures that begin with an ObjectPlace. */
 int object_place_compare(const void *a, const void *b);
 
 /* The index of the first element at or behind the instruction, in an array that is sorted by place.
  */
 guint object_place_find(const GArray *array, uint32_t section, uint32_t insn);
 
-/* The first relocation at the place, in what object_elf_relocations_of() returned; NULL if there is
+/* The first relocation at the place, in an array of object_elf_relocations_of(); NULL if there is
  * none. */
 const ObjectRelocation *object_relocation_find(const GArray *relocations, uint32_t section,
                                                uint64_t at);

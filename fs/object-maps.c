@@ -3,8 +3,9 @@
 /*
  * The maps of an object file.
  *
- * As bpf_object__init_maps() of libbpf's src/libbpf.c has them, and in its order. A definition that
- * libbpf would refuse, and the object with it, is listed with what can be read of it.
+ * They are those of bpf_object__init_maps() in libbpf's src/libbpf.c, in the same order. If libbpf
+ * would refuse a definition, and the object with it, the map is listed all the same, with the parts
+ * that can be read.
  */
 
 #include "object-maps.h"
@@ -53,7 +54,7 @@ static bool is_static(const Builder *builder, const ObjectVariable *variable)
         return btf_var(btf__type_by_id(builder->btf->btf, variable->id))->linkage == BTF_VAR_STATIC;
 }
 
-/* A map whose definition or value is the variable, without that. */
+/* A map for the variable that is its definition or its value; neither is filled in yet. */
 static ObjectMap map_of_variable(const Builder *builder, const ObjectVariable *variable)
 {
         bool known = variable->offset != SOURCE_UNKNOWN_OFFSET;
@@ -73,7 +74,7 @@ static const struct btf_type *type_of_variable(const Builder *builder,
         return object_btf_resolve(builder->btf, var->type);
 }
 
-/* Says for what libbpf refuses the map (bpf_object__init_user_btf_map(), src/libbpf.c). */
+/* Says why libbpf refuses the map (bpf_object__init_user_btf_map(), src/libbpf.c). */
 static void check_definition(const Builder *builder, const ObjectMap *map, bool is_struct,
                              bool local)
 {
@@ -117,7 +118,7 @@ static void add_defined_map(Builder *builder, const ObjectVariable *variable)
         add_map(builder, &map);
 }
 
-/* What stands at @symbol in a "maps" section: a struct bpf_map_def, five numbers of 32 bits. */
+/* Reads the struct bpf_map_def at @symbol in a "maps" section: five numbers of 32 bits. */
 static void read_legacy_definition(const Builder *builder, const ObjectSymbol *symbol,
                                    ObjectMap *map)
 {
@@ -153,8 +154,8 @@ static int compare_places(const void *a, const void *b)
         return strcmp(x->name, y->name);
 }
 
-/* True for the sections of struct bpf_map_def: those of libbpf before 1.0 and of iproute2, and one
- * for each map. */
+/* True for sections of struct bpf_map_def: "maps" of libbpf before 1.0 and of iproute2, or one for
+ * each map. */
 static bool is_legacy(const Builder *builder, uint32_t index)
 {
         return is_kind(object_elf_section(builder->elf, index)->name, "maps", '/');
@@ -165,14 +166,14 @@ static bool is_maps(const Builder *builder, uint32_t index)
         return strcmp(object_elf_section(builder->elf, index)->name, ".maps") == 0;
 }
 
-/* True if nothing but symbols says which maps the section defines, and that not how. */
+/* True if only symbols tell which maps the section defines, and nothing tells their definitions. */
 static bool is_undescribed(const Builder *builder, uint32_t index)
 {
         return is_maps(builder, index) &&
                object_variables_of(builder->btf->variables, index)->n == 0;
 }
 
-/* The maps of the sections as the symbol table has them. */
+/* Adds the maps of these sections by the symbol table. */
 static void add_symbol_maps(Builder *builder,
                             bool (*is_wanted)(const Builder *builder, uint32_t index), bool legacy)
 {
@@ -244,10 +245,10 @@ static void find_arena(Builder *builder)
 }
 
 /*
- * The name that libbpf gives to the map of a section (internal_map_name(), src/libbpf.c): as much
- * of the file's name, up to its first dot, as fits in front of a section name that is counted as
- * seven bytes at least. A section name with a second dot stands alone. All in the kernel's 15
- * characters.
+ * The name that libbpf gives to the map of a section (internal_map_name(), src/libbpf.c). It has
+ * the kernel's 15 characters at most: in front the file's name up to its first dot, as far as there
+ * is room, then the section's name, which counts as at least seven bytes. A section name with a
+ * second dot stands alone.
  */
 static const char *global_data_name(const Builder *builder, const char *section)
 {
@@ -265,8 +266,8 @@ static const char *global_data_name(const Builder *builder, const char *section)
         return g_string_chunk_insert(builder->maps->names, name);
 }
 
-/* @mmapable: user space may map it into its memory, as libbpf lets it as soon as a variable is
- * visible outside of the object (map_is_mmapable(), libbpf 1.1). */
+/* @mmapable: user space may map it into its memory. libbpf allows that if a variable is visible
+ * outside of the object (map_is_mmapable(), libbpf 1.1). */
 static ObjectMap global_data_map(const Builder *builder, const char *name, uint64_t size,
                                  bool rdonly, bool mmapable)
 {
@@ -305,7 +306,7 @@ static void add_global_data_map(Builder *builder, uint32_t index)
         set_section_map(builder->maps, index, add_map(builder, &map));
 }
 
-/* A variable of .kconfig: where libbpf puts it depends on these. */
+/* A variable of .kconfig, with the numbers that decide where libbpf puts it. */
 typedef struct Extern {
         const char *name;
         uint32_t align;
@@ -342,7 +343,7 @@ static void add_kconfig_variable(const char *name, uint32_t type, void *data)
         g_hash_table_insert(builder->maps->kconfig, (char *)name, GSIZE_TO_POINTER(type));
 }
 
-/* The map of the variables that libbpf takes from the kernel's configuration. Its size is known,
+/* The map of the variables that libbpf takes from the kernel's configuration. Its size is known;
  * its value is not. */
 static void add_kconfig_map(Builder *builder)
 {
@@ -379,7 +380,7 @@ static void add_kconfig_map(Builder *builder)
         builder->maps->kconfig_map = add_map(builder, &map);
 }
 
-/* A variable of struct_ops. The kernel's own struct, which the loaded map holds, is larger by some
+/* A variable of struct_ops. The loaded map holds the kernel's own struct, which is larger by some
  * bookkeeping. */
 static void add_struct_ops_map(Builder *builder, const char *section,
                                const ObjectVariable *variable)
@@ -468,7 +469,8 @@ void object_maps_free(ObjectMaps *maps)
 
 uint32_t object_maps_of_symbol(const ObjectMaps *maps, const ObjectSymbol *symbol, int32_t addend)
 {
-        /* Compilers refer to what is local by its section, and by how far it is from its start. */
+        /* Compilers refer to a local symbol by its section, and by its distance from the section's
+         * start. */
         const ObjectMap place = {
                 .section = symbol->section,
                 .offset = symbol->value + (symbol->type == STT_SECTION ? addend : 0),

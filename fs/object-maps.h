@@ -3,17 +3,17 @@
 #define BPFMETAFS_OBJECT_MAPS_H
 
 /*
- * The maps that libbpf creates for an object file, in the order in which it creates them: those
- * that .maps defines, one for each section of global data, .kconfig, and struct_ops.
+ * The maps that libbpf creates for an object file, in its order: those that .maps defines, one for
+ * each section of global data, .kconfig, and struct_ops.
  */
 
 #include "object-btf.h"
 #include "object-elf.h"
 
-/* The most maps of a file; what is behind them is left out. */
+/* The most maps of a file; others are left out. */
 #define OBJECT_MAX_MAPS 65536u
 
-/* The info of what a definition says in a way that libbpf does not know. */
+/* The text for a part of a definition that libbpf does not understand. */
 #define OBJECT_NOT_UNDERSTOOD "unknown: its definition is not understood"
 
 typedef struct ObjectMap {
@@ -22,7 +22,8 @@ typedef struct ObjectMap {
         const char *unknown; /* why there is no definition; NULL if there is one */
         bool has_inner;
         ObjectDefinition inner;
-        uint32_t section; /* where it is defined, or its bytes; 0 if that is not known */
+        uint32_t section; /* the section of its definition, or of its bytes; 0 if that is not known
+                           */
         uint64_t offset;
         bool global_data; /* the bytes of the section are its value */
         bool rodata;
@@ -38,7 +39,7 @@ typedef struct ObjectMaps {
         GHashTable *by_definition; /* ObjectMap *, by section and offset */
         GHashTable *kconfig;       /* names of the variables of .kconfig */
         uint32_t kconfig_map;      /* the map that they are in; 0 if none */
-        GStringChunk *names;       /* those that are not in the file */
+        GStringChunk *names;       /* the names that are not in the file */
 } ObjectMaps;
 
 /* Never NULL. @file is the name or path of the file. Names in the result are borrowed
@@ -54,8 +55,8 @@ static inline ObjectMap *object_maps_get(const ObjectMaps *maps, uint32_t id)
         return &g_array_index(maps->maps, ObjectMap, id - 1);
 }
 
-/* The id of the map that an instruction refers to by the symbol and the number that it adds to it;
- * 0 if it is none. */
+/* The id of the map to which an instruction refers by the symbol and the number that it adds to it;
+ * 0 if that is no map. */
 uint32_t object_maps_of_symbol(const ObjectMaps *maps, const ObjectSymbol *symbol, int32_t addend);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* What a loader would refuse an object file for. */
+/* The reasons for which a loader would refuse an object file. */
 
 #include "object-problems.h"
 

@@ -3,8 +3,9 @@
 #define BPFMETAFS_OBJECT_PROBLEMS_H
 
 /*
- * What a loader would refuse an object file for, or take otherwise than its author meant it: a
- * sentence each, without a full stop. Names in it come from the file, and are hostile.
+ * The reasons for which a loader would refuse an object file, and the parts that it would not take
+ * as their author meant them: a sentence each, without a full stop. Names in it come from the file,
+ * and are hostile.
  */
 
 #include <glib.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Where the variables of an object file are.
+ * Finds the variables of an object file.
  *
- * In this order: a DATASEC that has its size has its offsets, too, for it comes from a linker;
- * a relocation of the BTF names the symbol that the compiler meant; and at last the symbol of the
- * variable's name, if there is only one that it can be.
+ * There are three ways, in this order. If a DATASEC has its size, it comes from a linker, and has
+ * the offsets, too. A relocation of the BTF names the symbol that the compiler meant. At last, the
+ * symbol of the variable's name is taken, if there is only one that it can be.
  */
 
 #include "object-variables.h"
@@ -29,21 +29,21 @@ typedef struct Finder {
         GHashTable *kinds;   /* char *, such as ".rodata", to the first section of that kind */
 } Finder;
 
-/* A DATASEC, and what there is of its name. */
+/* A DATASEC, and the sections of its name. */
 typedef struct Datasec {
         uint32_t id;
         const char *name;
         uint32_t size;  /* 0: a compiler made it, not a linker */
         uint32_t first; /* the first section of the name, or 0 */
         uint32_t only;  /* the only section of the name, or 0 */
-        uint32_t home;  /* where a variable is shown that is nowhere, or 0 */
+        uint32_t home;  /* the section in which a variable without a place is shown, or 0 */
 } Datasec;
 
-/* Where something is; no section: that is not known. */
+/* The place of something. If there is no section, it is not known. */
 typedef struct Place {
         uint32_t section;
         uint64_t offset;
-        const ObjectSymbol *symbol; /* NULL if no symbol says it */
+        const ObjectSymbol *symbol; /* the symbol that tells the place, or NULL */
 } Place;
 
 /* The name in the BTF's strings, or "" if there is none that can be used. */
@@ -87,7 +87,7 @@ static void count_names(Finder *finder)
         }
 }
 
-/* Symbols of one name, of which one may be meant. */
+/* Symbols of one name; one of them may be the variable's. */
 typedef struct Candidates {
         const ObjectSymbol *symbol; /* the last of them */
         guint n;
@@ -166,14 +166,15 @@ static Place find_place(const Finder *finder, const Datasec *datasec,
         if (relocation)
                 return place_of_symbol(object_elf_symbol(finder->elf, relocation->symbol),
                                        info->offset);
-        /* An assembler can tell where a local variable is, and may have left no relocation. */
+        /* An assembler knows the place of a local variable, and may have left no relocation. */
         if (datasec->size == 0 && local && info->offset != 0 && datasec->only != 0)
                 return (Place){ datasec->only, info->offset, NULL };
         return place_of_symbol(find_symbol(finder, name_at(finder, var->name_off), datasec, !local),
                                0);
 }
 
-/* The size in bytes of a variable; 0 if it can't be told, for its type is larger than that. */
+/* The size in bytes of a variable; 0 if it is not known, since its type is larger than the given
+ * size. */
 static uint64_t find_size(const Finder *finder, const struct btf_var_secinfo *info,
                           const struct btf_type *var, const ObjectSymbol *symbol)
 {
@@ -194,7 +195,7 @@ static bool has_bytes(const Finder *finder, const struct btf_type *var)
         return btf__resolve_size(finder->btf, var->type) != 0;
 }
 
-/* True if the section has that many bytes there. */
+/* True if the section has that many bytes at the offset. */
 static bool fits(const Finder *finder, const Place *place, uint64_t size)
 {
         uint64_t end = MIN(object_elf_section(finder->elf, place->section)->size,
@@ -203,8 +204,8 @@ static bool fits(const Finder *finder, const Place *place, uint64_t size)
         return place->offset <= end && size <= end - place->offset;
 }
 
-/* What libbpf says of a variable that a compiler placed (btf_fixup_datasec(), src/libbpf.c): it
- * takes the symbol's value for an offset in the first section of the name. */
+/* Does the same as libbpf for a variable that a compiler placed (btf_fixup_datasec(),
+ * src/libbpf.c): takes the symbol's value for an offset in the first section of the name. */
 static void check_place(const Finder *finder, const Datasec *datasec, const char *name, bool local,
                         const Place *place)
 {
@@ -285,7 +286,7 @@ static void add_variable(Finder *finder, const Datasec *datasec, const struct bt
         variable.section = place.section ? place.section : datasec->home;
         variable.offset = place.section ? place.offset : SOURCE_UNKNOWN_OFFSET;
         variable.size = MIN(size, UINT32_MAX);
-        /* A hidden variable is the object's own: user space is not to map it. */
+        /* A hidden variable is for the object alone: user space must not map it. */
         variable.visible = !local && !(place.symbol && (place.symbol->visibility == STV_HIDDEN ||
                                                         place.symbol->visibility == STV_INTERNAL));
         g_array_append_val(finder->out->all, variable);
@@ -301,7 +302,7 @@ static void add_variables(Finder *finder)
                 if (!btf_is_datasec(type))
                         continue;
                 datasec = describe_datasec(finder, id, type);
-                /* The variables of these two are in the kernel. */
+                /* The kernel has the variables of these two. */
                 if (strcmp(datasec.name, ".kconfig") == 0 || strcmp(datasec.name, ".ksyms") == 0)
                         continue;
                 for (uint32_t i = 0; i < btf_vlen(type); i++)
@@ -327,7 +328,7 @@ static bool overlap(const ObjectVariable *first, const ObjectVariable *second)
                second->offset < (uint64_t)first->offset + first->size;
 }
 
-/* Of two variables that overlap, at least one is elsewhere, and it can't be told which. */
+/* If two variables overlap, at least one of them is elsewhere, and nothing tells which. */
 static void forget_overlapping(Finder *finder)
 {
         GArray *all = finder->out->all;
@@ -360,7 +361,8 @@ static void forget_overlapping(Finder *finder)
         g_array_sort(all, compare_places);
 }
 
-/* The name for a DATASEC of a section's variables: the section's if the BTF has such a DATASEC. */
+/* A name for the DATASEC of a section's variables: the section's own, if the BTF has a DATASEC of
+ * that name. */
 static const char *name_of_section(const Finder *finder, uint32_t section,
                                    const ObjectVariablesOf *of)
 {
@@ -379,7 +381,7 @@ static void add_datasec(Finder *finder, uint32_t section)
 {
         ObjectVariablesOf *of = &g_array_index(finder->out->sections, ObjectVariablesOf, section);
         uint64_t size = object_elf_section(finder->elf, section)->size;
-        /* A copy: the BTF's own would move. */
+        /* A copy, since the BTF's own name would move. */
         g_autofree char *name = g_strdup(name_of_section(finder, section, of));
         int id = btf__add_datasec(finder->btf, name, MIN(size, UINT32_MAX));
 
@@ -410,7 +412,7 @@ static void add_datasecs(Finder *finder)
                         add_datasec(finder, i);
 }
 
-/* Where the types begin in the section .BTF, in bytes: behind its header, by the header. */
+/* The byte at which the types begin in the section .BTF: the header tells it. */
 static uint64_t find_types(const ObjectElf *elf, uint32_t section)
 {
         const uint8_t *bytes = object_elf_section(elf, section)->bytes;

@@ -3,11 +3,11 @@
 #define BPFMETAFS_OBJECT_VARIABLES_H
 
 /*
- * Where the variables of an object file are.
+ * The places of an object file's variables.
  *
- * BTF has them by the names of sections. Compilers leave out at which byte of the section, several
- * sections may have one name, and a variable may be in a section of another name. So each is looked
- * for in what the linker would go by, and a place that can't be told is unknown, never 0.
+ * BTF lists variables by the name of their section. Compilers leave out the offset in it, several
+ * sections may have one name, and a variable may be in a section of another name. So we look for
+ * each variable as a linker would. A place that is not certain is unknown, never 0.
  */
 
 #include "object-elf.h"
@@ -20,12 +20,13 @@
 typedef struct ObjectVariable {
         uint32_t id;      /* type id of the VAR */
         uint32_t datasec; /* type id of the DATASEC that has it */
-        uint32_t section; /* where it is. If that is not known, a section of the DATASEC's name or
-                             kind, or 0 */
+        uint32_t section; /* the section in which it is. If that is not known, a section of the
+                             DATASEC's name or kind, or 0 */
         uint32_t offset;  /* in bytes; SOURCE_UNKNOWN_OFFSET of source.h: that is not known */
         uint32_t size;    /* in bytes */
         bool visible;     /* outside of its object */
-        bool contested; /* another one seems to have some of its bytes: where it is, is not known */
+        bool contested;   /* another variable seems to have some of its bytes, so its place is not
+                             known */
 } ObjectVariable;
 
 typedef struct ObjectVariables {
@@ -42,9 +43,9 @@ typedef struct ObjectVariablesOf {
 } ObjectVariablesOf;
 
 /*
- * Finds all variables. @btf, which is that of @elf as the file has it, gets a DATASEC more for each
- * section that has variables: pointers into it don't hold any more. It may be NULL: then there are
- * no variables. Never NULL.
+ * Finds all variables. @btf is the BTF of @elf, unchanged. It gets another DATASEC for each section
+ * that has variables: pointers into it are not valid any more. It may be NULL: then there are no
+ * variables. Never NULL.
  */
 ObjectVariables *object_variables_new(const ObjectElf *elf, struct btf *btf, GPtrArray *problems);
 void object_variables_free(ObjectVariables *variables);

@@ -3,10 +3,10 @@
 /*
  * A BPF ELF object file as a source.
  *
- * The rules are libbpf's (bpf_object_open() and what it calls, src/libbpf.c): which symbols are
- * programs, which sections become maps and under which name, what is appended to a program that
- * calls functions, and which maps are bound to it. Where libbpf refuses an object because a part of
- * it is wrong, that part alone is left out here: people who look at an object that does not load
+ * The rules are those of libbpf (bpf_object_open() in src/libbpf.c). They say which symbols are
+ * programs, which sections become maps and under which name, which functions are appended to a
+ * program that calls them, and which maps are bound to it. If libbpf refuses an object because a
+ * part of it is wrong, we leave out that part only: people who look at an object that does not load
  * want to see the rest.
  */
 
@@ -164,7 +164,7 @@ static void add_types(InfoBuilder *builder, const char *section)
                 section++;
         libbpf_prog_type_by_name(section, &type, &attach);
         add_constant(builder, "type", libbpf_bpf_prog_type_str(type), type);
-        /* 0 is an attach type, and what libbpf has for programs without one. */
+        /* 0 is an attach type, and also libbpf's number for programs without one. */
         if (attach != 0 || libbpf_attach_type_by_name(section, &attachable) == 0)
                 add_constant(builder, "attach_type", libbpf_bpf_attach_type_str(attach), attach);
 }
@@ -274,7 +274,7 @@ static int map(Source *source, uint32_t id, SourceMap *out)
         return 0;
 }
 
-/* Adds a number of a definition, unless that is not understood there. */
+/* Adds a number of a definition, if the definition's number is understood. */
 static void add_number(InfoBuilder *builder, const char *key, const ObjectDefinition *definition,
                        ObjectUnclear unclear, uint32_t number)
 {

@@ -3,7 +3,8 @@
 #define BPFMETAFS_OBJECT_H
 
 /*
- * A BPF ELF object file as a source: what libbpf would load from it, without loading it.
+ * A BPF ELF object file as a source: the programs and maps that libbpf would load from it. Nothing
+ * is loaded.
  *
  * Programs and maps have the numbers 1, 2, 3 ... in the order in which libbpf creates them. The
  * maps of a program are in the order in which the kernel would list them, so that names that depend
@@ -16,18 +17,18 @@
  * "unreadable") and problems (for what a loader would refuse the object, one a line; none if
  * nothing was found). Info of a map: bpftool's keys; then, where they apply, map_extra, numa_node,
  * pinning and inner/ as its definition has them, section for global data (map names are cut), and
- * btf. max_entries is what the file says: where that is 0 or no power of two, libbpf takes a number
- * that depends on the host. A value that cannot be known without BTF, or is not understood, is a
+ * btf. max_entries is the file's number: if that is 0 or no power of two, libbpf takes another,
+ * which depends on the host. A value that cannot be known without BTF, or is not understood, is a
  * text that says so.
  *
- * Listed, but without variables: .kconfig, whose values come from the running kernel. Not listed: a
- * ".metadata" section, for libbpf makes no map of it.
+ * .kconfig is listed, but without variables, since their values come from the running kernel. A
+ * ".metadata" section is not listed, since libbpf makes no map of it.
  */
 
 #include "source.h"
 
-/* The most programs of a file. Limits on what they are made of: object-elf.h, object-btf.h,
- * object-variables.h, object-maps.h, object-code.h, object-problems.h, lines.h. */
+/* The most programs of a file. Other limits are in object-elf.h, object-btf.h, object-variables.h,
+ * object-maps.h, object-code.h, object-problems.h and lines.h. */
 #define OBJECT_MAX_PROGRAMS 65536u
 
 /*

@@ -8,34 +8,9 @@
 
 #include "ops.h"
 
-#include "inside.h"
-#include "linger.h"
-
 #include <errno.h>
-#include <fcntl.h>
-#include <fuse_lowlevel.h>
-#include <linux/fuse.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mount.h>
-#include <sys/uio.h>
-#include <syslog.h>
-#include <unistd.h>
-
-struct Ops {
-        Tree *tree;
-        struct fuse_session *session;
-        OpsReadyFunc ready;
-        void *data;
-        sigset_t signals; /* the signal mask while we wait for a request */
-        Linger linger;
-        Inside *inside; /* the mount, if it is in another namespace */
-        bool mounted;
-        bool handles_signals;
-};
+#include <glib.h>
+#include <stdbool.h>
 
 static Ops *ops_of(fuse_req_t req)
 {
@@ -47,7 +22,7 @@ static struct fuse_entry_param entry_param(const TreeEntry *entry)
         return (struct fuse_entry_param){
                 .ino = entry->ino,
                 .attr = entry->attr,
-                .attr_timeout = TREE_FOREVER,
+                .attr_timeout = entry->attr_timeout,
                 .entry_timeout = entry->entry_timeout,
         };
 }
@@ -97,12 +72,13 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
         struct stat attr;
-        int r = tree_getattr(ops_of(req)->tree, ino, &attr);
+        double timeout;
+        int r = tree_getattr(ops_of(req)->tree, ino, &attr, &timeout);
 
         if (r < 0)
                 fuse_reply_err(req, -r);
         else
-                fuse_reply_attr(req, &attr, TREE_FOREVER);
+                fuse_reply_attr(req, &attr, timeout);
 }
 
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -141,7 +117,8 @@ typedef struct Buffer {
         char *bytes;
         size_t size;
         size_t used;
-        GArray *inodes; /* of what was looked up; NULL: nothing is */
+        GArray *inodes; /* of the entries that were looked up; NULL: a plain listing, which looks
+                           none up */
 } Buffer;
 
 /* Returns false if there is no room for it. */
@@ -164,7 +141,8 @@ static bool add_tree_entry(const char *name, uint64_t next, const TreeEntry *ent
         struct fuse_entry_param param = entry_param(entry);
         Buffer *buffer = data;
 
-        /* The kernel takes no lookup of an entry without a node, and leaves alone what it has. */
+        /* For an entry without a node the kernel counts no lookup, and keeps the node that it
+         * has. */
         if (!add_entry(buffer, name, next + DOTS, &param))
                 return false;
         if (buffer->inodes && param.ino)
@@ -172,7 +150,7 @@ static bool add_tree_entry(const char *name, uint64_t next, const TreeEntry *ent
         return true;
 }
 
-/* The kernel takes no lookup of these; it only wants to know that they are directories. */
+/* The kernel counts no lookup of these; it only wants to know that they are directories. */
 static void add_dots(Buffer *buffer, uint64_t st_ino, off_t offset)
 {
         static const char *const names[DOTS] = { ".", ".." };
@@ -198,8 +176,9 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, bool
         add_dots(&buffer, tree_shown_ino(ops->tree, ino), offset);
         r = tree_list(ops->tree, ino, offset > DOTS ? offset - DOTS : 0, plus, add_tree_entry,
                       &buffer, &changes);
-        /* The kernel takes the listing for complete when it gets this empty answer; by
-         * then the part of the listing that it kept must be gone. The attributes go with it. */
+        /* When the kernel gets this empty answer, it takes the listing for complete. By then it
+         * must have dropped the part of the listing that it has cached. The attributes go with
+         * it. */
         if (r == 0 && changes && buffer.used == 0) {
                 fuse_lowlevel_notify_inval_inode(ops->session, ino, 0, 0);
                 tree_drop_attr(ops->tree, ino);
@@ -233,7 +212,8 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
         fuse_reply_statfs(req, &stat);
 }
 
-/* The mount is read-only; these answer who has remounted it writable by hand. */
+/* The mount is read-only. These answer requests after somebody has remounted it writable by
+ * hand. */
 
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
                        struct fuse_file_info *fi)
@@ -284,7 +264,7 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
         fuse_reply_err(req, EROFS);
 }
 
-static const struct fuse_lowlevel_ops operations = {
+const struct fuse_lowlevel_ops ops_table = {
         .init = op_init,
         .lookup = op_lookup,
         .forget = op_forget,
@@ -308,252 +288,3 @@ static const struct fuse_lowlevel_ops operations = {
         .statfs = op_statfs,
         .create = op_create,
 };
-
-/* Mounting */
-
-G_GNUC_PRINTF(2, 0)
-static void log_libfuse(enum fuse_log_level level, const char *format, va_list args)
-{
-        vsyslog(level, format, args);
-}
-
-/* A value in an option list: commas and backslashes stand behind a backslash. */
-static void append_escaped(GString *out, const char *value)
-{
-        for (; *value; value++) {
-                if (*value == ',' || *value == '\\')
-                        g_string_append_c(out, '\\');
-                g_string_append_c(out, *value);
-        }
-}
-
-static char *session_options(const OpsMount *mount)
-{
-        GString *options = g_string_new("ro,default_permissions,subtype=bpfmetafs,fsname=");
-
-        append_escaped(options, mount->source);
-        if (mount->allow_other)
-                g_string_append(options, ",allow_other");
-        if (*mount->options)
-                g_string_append_printf(options, ",%s", mount->options);
-        for (guint i = 0; mount->labels && i < mount->labels->len; i++) {
-                g_string_append_c(options, ',');
-                append_escaped(options, mount->labels->pdata[i]);
-        }
-        return g_string_free(options, FALSE);
-}
-
-/* What libfuse tells the kernel when it mounts. */
-static bool mount_inside(Ops *ops, const OpsMount *mount, GError **error)
-{
-        g_autoptr(GString) data = g_string_new("default_permissions");
-        InsideMount how = {
-                .type = "fuse.bpfmetafs",
-                .source = mount->source,
-                .mountpoint = mount->mountpoint,
-                .flags = MS_RDONLY | mount->flags,
-        };
-
-        if (mount->allow_other)
-                g_string_append(data, ",allow_other");
-        for (guint i = 0; mount->labels && i < mount->labels->len; i++)
-                g_string_append_printf(data, ",%s", (const char *)mount->labels->pdata[i]);
-        how.data = data->str;
-        ops->inside = inside_mount(mount->namespace, &how, error);
-        return ops->inside;
-}
-
-static bool mount_here(Ops *ops, const char *mountpoint, GError **error)
-{
-        errno = 0;
-        if (fuse_session_mount(ops->session, mountpoint) == 0)
-                return true;
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "cannot mount on '%s'%s%s",
-                    mountpoint, errno ? ": " : "", errno ? g_strerror(errno) : "");
-        return false;
-}
-
-static bool mount_session(Ops *ops, const OpsMount *mount, GError **error)
-{
-        g_autofree char *options = session_options(mount), *mountpoint = NULL;
-        const char *argv[] = { mount->program, "-o", options, mount->debug ? "-d" : NULL, NULL };
-        struct fuse_args args = FUSE_ARGS_INIT(mount->debug ? 4 : 3, (char **)argv);
-        int fd;
-
-        ops->session = fuse_session_new(&args, &operations, sizeof(operations), ops);
-        fuse_opt_free_args(&args);
-        if (!ops->session) {
-                g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                            "libfuse does not take the mount options '%s'", options);
-                return false;
-        }
-        if (fuse_set_signal_handlers(ops->session) < 0) {
-                g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "cannot handle signals: %s",
-                            g_strerror(errno));
-                return false;
-        }
-        ops->handles_signals = true;
-        if (mount->namespace) {
-                if (!mount_inside(ops, mount, error))
-                        return false;
-                /* libfuse takes the descriptor of what is mounted for a mount point. */
-                mountpoint = g_strdup_printf("/dev/fd/%d", inside_take_fd(ops->inside));
-        }
-        if (!mount_here(ops, mountpoint ? mountpoint : mount->mountpoint, error))
-                return false;
-        ops->mounted = true;
-        fd = fuse_session_fd(ops->session);
-        if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0) {
-                g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "cannot set up /dev/fuse: %s",
-                            g_strerror(errno));
-                return false;
-        }
-        return true;
-}
-
-Ops *ops_mount(const OpsMount *mount, Tree *tree, OpsReadyFunc ready, void *data, GError **error)
-{
-        g_autoptr(Ops) ops = g_new0(Ops, 1);
-
-        ops->tree = tree;
-        ops->ready = ready;
-        ops->data = data;
-        fuse_set_log_func(log_libfuse);
-        return mount_session(ops, mount, error) ? g_steal_pointer(&ops) : NULL;
-}
-
-/* Waits as fuse_session_receive_buf() does on a descriptor that blocks. -EINTR: it is time to end.
- * Signals come only while we wait: libfuse drops a request that it has read when one has come
- * since, and one that comes just before we sleep would not wake us. */
-static int next_request(Ops *ops, struct fuse_buf *buffer)
-{
-        int r = -EINTR;
-
-        linger_begin(&ops->linger);
-        while (!fuse_session_exited(ops->session)) {
-                int ready = linger_poll(&ops->linger, fuse_session_fd(ops->session), &ops->signals);
-
-                if (ready < 0 && ready != -EINTR)
-                        return ready;
-                r = ready > 0 ? fuse_session_receive_buf(ops->session, buffer) : -EINTR;
-                if (r != -EINTR && r != -EAGAIN)
-                        break;
-        }
-        linger_end(&ops->linger);
-        return r == -EAGAIN ? -EINTR : r;
-}
-
-int ops_serve(Ops *ops)
-{
-        struct fuse_buf buffer = { .mem = NULL };
-        sigset_t ends;
-        int r = 0;
-
-        sigemptyset(&ends);
-        sigaddset(&ends, SIGTERM);
-        sigaddset(&ends, SIGINT);
-        sigaddset(&ends, SIGHUP);
-        pthread_sigmask(SIG_BLOCK, &ends, &ops->signals);
-        while (!fuse_session_exited(ops->session)) {
-                r = next_request(ops, &buffer);
-                if (r > 0)
-                        fuse_session_process_buf(ops->session, &buffer);
-                else if (r != -EINTR)
-                        break;
-        }
-        free(buffer.mem);
-        /* ECONNABORTED: it was unmounted by force while the kernel was giving us a request. */
-        return r == -EINTR || r == -ECONNABORTED ? 0 : MIN(r, 0);
-}
-
-void ops_serve_until(Ops *ops, int fd)
-{
-        struct pollfd fds[] = {
-                { .fd = fd, .events = POLLIN },
-                { .fd = fuse_session_fd(ops->session), .events = POLLIN },
-        };
-        struct fuse_buf buffer = { .mem = NULL };
-
-        /* While a session counts as ended libfuse drops the requests that it reads. A second signal
-         * does not come: ops_serve() has left them blocked. */
-        fuse_session_reset(ops->session);
-        while (poll(fds, G_N_ELEMENTS(fds), -1) >= 0 || errno == EINTR) {
-                if (fds[0].revents)
-                        break;
-                if (fds[1].revents && fuse_session_receive_buf(ops->session, &buffer) > 0)
-                        fuse_session_process_buf(ops->session, &buffer);
-                /* Unmounted: nothing blocks any more, and nothing more is to be read. */
-                if (fds[1].revents & (POLLERR | POLLHUP))
-                        fds[1].fd = -1;
-                fds[0].revents = fds[1].revents = 0;
-        }
-        free(buffer.mem);
-}
-
-/* fuse_lowlevel_notify_delete() without its complaint: the kernel answers ENOTEMPTY when a file is
- * open below, and the entry has gone all the same (fuse_reverse_inval_entry(), fs/fuse/dir.c). */
-static void notify_delete(Ops *ops, uint64_t parent, uint64_t child, const char *name)
-{
-        struct fuse_notify_delete_out out = {
-                .parent = parent,
-                .child = child,
-                .namelen = strlen(name),
-        };
-        struct fuse_out_header header = {
-                .len = sizeof(header) + sizeof(out) + out.namelen + 1,
-                .error = FUSE_NOTIFY_DELETE,
-        };
-        struct iovec parts[] = {
-                { &header, sizeof(header) },
-                { &out, sizeof(out) },
-                { (char *)name, out.namelen + 1 },
-        };
-
-        if (writev(fuse_session_fd(ops->session), parts, G_N_ELEMENTS(parts)) < 0)
-                return;
-}
-
-void ops_forget_entry(Ops *ops, uint64_t parent, uint64_t child, const char *name)
-{
-        /* The kernel may have forgotten it by itself: an error says no more than that. */
-        if (child)
-                notify_delete(ops, parent, child, name);
-        else
-                fuse_lowlevel_notify_inval_entry(ops->session, parent, name, strlen(name));
-}
-
-int ops_fd(const Ops *ops)
-{
-        return fuse_session_fd(ops->session);
-}
-
-bool ops_is_mounted(const Ops *ops)
-{
-        struct pollfd fd = { .fd = ops_fd(ops) };
-
-        /* fuse_dev_poll(), fs/fuse/dev.c */
-        return poll(&fd, 1, 0) == 0;
-}
-
-bool ops_unmount_inside(Ops *ops)
-{
-        if (!ops->inside)
-                return false;
-        if (ops->mounted)
-                inside_unmount(ops->inside, ops_fd(ops));
-        ops->mounted = false;
-        return true;
-}
-
-void ops_free(Ops *ops)
-{
-        /* Leaves a tree alone that somebody else has unmounted. */
-        if (!ops_unmount_inside(ops) && ops->mounted)
-                fuse_session_unmount(ops->session);
-        if (ops->handles_signals)
-                fuse_remove_signal_handlers(ops->session);
-        if (ops->session)
-                fuse_session_destroy(ops->session);
-        g_clear_pointer(&ops->inside, inside_free);
-        g_free(ops);
-}

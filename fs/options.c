@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The mount options: one table of all words that may follow -o, and what reads it.
+ * The mount options: one table of all words that may follow -o, and the code that reads it.
  *
- * Words come from the command line, from fstab, from units, and from what mount(8), mount.fuse3 and
- * the kernel add on their own. So most of the table is words that must not be an error.
+ * Words come from the command line, fstab and units; and mount(8), mount.fuse3 and the kernel add
+ * some of their own. So most words of the table are there because they must not be an error.
  */
 
 #include "options.h"
@@ -32,7 +32,7 @@ typedef struct Option {
         unsigned long clear;
         bool libfuse;      /* libfuse 3.10 knows the word, too */
         bool label;        /* the word goes to SELinux */
-        const char *right; /* what the value must be */
+        const char *right; /* the rest of the sentence "the value must be ..." */
         /* Our own options only: */
         unsigned int given; /* its OPTIONS_ bit */
         const char *form;   /* the value's name in help */
@@ -48,6 +48,24 @@ static bool take_allow_other(Options *options, const char *value)
 static bool take_noevents(Options *options, const char *value)
 {
         options->noevents = true;
+        return true;
+}
+
+static bool take_contents(Options *options, const char *value)
+{
+        options->contents = true;
+        return true;
+}
+
+static bool take_netns(Options *options, const char *value)
+{
+        options->netns = true;
+        return true;
+}
+
+static bool take_log(Options *options, const char *value)
+{
+        options->log = true;
         return true;
 }
 
@@ -122,8 +140,15 @@ static bool take_memory(Options *options, const char *value)
         return true;
 }
 
-/* How far a flag reaches, as mount(8) of util-linux 2.39 and later has it. It is all the same for
- * one mount of a filesystem of its own. */
+static bool take_rules(Options *options, const char *value)
+{
+        g_free(options->rules);
+        options->rules = g_strdup(value);
+        return *value != '\0';
+}
+
+/* Tells how far a flag reaches (mount(8) of util-linux 2.39 and later). For one mount of a
+ * filesystem of its own there is no difference. */
 static bool take_reach(Options *options, const char *value)
 {
         static const char *const reaches[] = { "recursive", "vfs", "fs", NULL };
@@ -182,10 +207,29 @@ static const Option table[] = {
           .form = "BYTES",
           .right = "a number of bytes, which K, M or G may follow, such as 64M",
           .help = "most memory for contents that are kept; by default 64M" },
+        { .name = "rules",
+          .given = OPTIONS_RULES,
+          .take = take_rules,
+          .value = VALUE_NEEDED,
+          .form = "PATH",
+          .right = "the path of a file or directory",
+          .help = "file or directory of rules for what authors don't say" },
         { .name = "noevents",
           .given = OPTIONS_NOEVENTS,
           .take = take_noevents,
           .help = "ask the kernel at each access instead of following events" },
+        { .name = "contents",
+          .given = OPTIONS_CONTENTS,
+          .take = take_contents,
+          .help = "show what is in maps" },
+        { .name = "netns",
+          .given = OPTIONS_NETNS,
+          .take = take_netns,
+          .help = "look into the network namespaces of /run/netns, too" },
+        { .name = "log",
+          .given = OPTIONS_LOG,
+          .take = take_log,
+          .help = "tell the system's log of each load and unload" },
 
         /* Flags of mount(2). */
         { .name = "nosuid", REACH, .set = MS_NOSUID, .libfuse = true },
@@ -229,7 +273,7 @@ static const Option table[] = {
         { .name = "defcontext", LABEL },
         { .name = "rootcontext", LABEL },
 
-        /* Said to mount(8) and to what reads fstab, not to us. */
+        /* For mount(8) and for readers of fstab, not for us. */
         { .name = "defaults" },
         { .name = "auto" },
         { .name = "noauto" },
@@ -263,7 +307,7 @@ static const Option table[] = {
         { .name = "subtype", .value = VALUE_OPTIONAL },
 };
 
-/* The options for libfuse. All are given, so that none of them hangs on libfuse's defaults. */
+/* The options for libfuse. All are given, so that libfuse's defaults do not matter. */
 static void list_mount_options(Options *options)
 {
         const Option *option;
@@ -299,6 +343,7 @@ void options_free(Options *options)
                 return;
         g_string_free(options->mount_options, TRUE);
         g_ptr_array_unref(options->labels);
+        g_free(options->rules);
         g_free(options);
 }
 
@@ -331,7 +376,7 @@ static const Option *find(const char *name)
 /* Takes one word, its escapes resolved. */
 static bool take(Options *options, const char *word, bool sloppy, GError **error)
 {
-        /* A word may hold anything; a message goes to a terminal. */
+        /* A word may hold any bytes, and a terminal shows the message. */
         g_autofree char *shown = g_strescape(word, NULL);
         const char *equals = strchr(word, '=');
         g_autofree char *name = equals ? g_strndup(word, equals - word) : g_strdup(word);
@@ -372,35 +417,74 @@ static bool take(Options *options, const char *word, bool sloppy, GError **error
         return true;
 }
 
+/* The end of the word that begins at @list, in a list of options: a comma or the end. */
+static const char *end_of_word(const char *list)
+{
+        bool quoted = false;
+        const char *c;
+
+        for (c = list; *c && (*c != ',' || quoted); c++) {
+                if (*c == '"' && (quoted || strchr(c + 1, '"')))
+                        quoted = !quoted;
+                if (*c == '\\' && (c[1] == ',' || c[1] == '\\'))
+                        c++;
+        }
+        return c;
+}
+
+/* Sets @out to that word, its escapes resolved. */
+static void read_word(const char *word, const char *end, GString *out)
+{
+        g_string_truncate(out, 0);
+        for (const char *c = word; c < end; c++) {
+                if (*c == '\\' && (c[1] == ',' || c[1] == '\\'))
+                        c++;
+                g_string_append_c(out, *c);
+        }
+}
+
 bool options_parse(Options *options, const char *list, bool sloppy, GError **error)
 {
         g_autoptr(GString) word = g_string_new(NULL);
-        bool quoted = false;
+        const char *end;
 
-        for (const char *c = list;; c++) {
-                if (*c == '"' && (quoted || strchr(c + 1, '"')))
-                        quoted = !quoted;
-                if (*c == '\\' && (c[1] == ',' || c[1] == '\\')) {
-                        g_string_append_c(word, *++c);
-                } else if (*c != '\0' && (*c != ',' || quoted)) {
-                        g_string_append_c(word, *c);
-                } else {
-                        if (word->len > 0 && !take(options, word->str, sloppy, error))
-                                return false;
-                        if (*c == '\0')
-                                break;
-                        g_string_truncate(word, 0);
-                }
+        for (const char *c = list;; c = end + 1) {
+                end = end_of_word(c);
+                read_word(c, end, word);
+                if (word->len > 0 && !take(options, word->str, sloppy, error))
+                        return false;
+                if (*end == '\0')
+                        break;
         }
         list_mount_options(options);
         return true;
+}
+
+char *options_without_rw(const char *list)
+{
+        GString *out = g_string_new(NULL);
+        g_autoptr(GString) word = g_string_new(NULL);
+        const char *end;
+
+        for (const char *c = list;; c = end + 1) {
+                end = end_of_word(c);
+                read_word(c, end, word);
+                if (word->len > 0 && strcmp(word->str, "rw") != 0) {
+                        if (out->len > 0)
+                                g_string_append_c(out, ',');
+                        g_string_append_len(out, c, end - c);
+                }
+                if (*end == '\0')
+                        break;
+        }
+        return g_string_free(out, FALSE);
 }
 
 unsigned long options_remount_flags(const Options *options)
 {
         unsigned long flags = MS_REMOUNT | MS_BIND | MS_RDONLY | options->flags;
 
-        /* Without any word on access times the kernel keeps a noatime that is there. */
+        /* If no flag says anything of access times, the kernel keeps a noatime that is set. */
         return options->flags & MS_NOATIME ? flags : flags | MS_RELATIME;
 }
 

@@ -24,23 +24,32 @@ enum {
         OPTIONS_GID = 1 << 3,
         OPTIONS_MODE = 1 << 4,
         OPTIONS_MEMORY = 1 << 5,
+        OPTIONS_CONTENTS = 1 << 6,
+        OPTIONS_RULES = 1 << 7,
+        OPTIONS_NETNS = 1 << 8,
+        OPTIONS_LOG = 1 << 9,
 };
 
 typedef struct Options {
-        bool allow_other; /* users other than the one who mounts may enter */
+        bool allow_other; /* all users may enter, not only the one that mounts */
         bool noevents;    /* ask the kernel at each access instead of following its events */
+        bool contents;    /* show the entries of maps, and global data that may change */
+        bool netns;       /* look into the network namespaces that have a name, too */
+        bool log;         /* write a line for each load and unload to the system's log */
         bool remount;     /* change an existing mount; no daemon is started */
-        bool has_uid;     /* uid= was given: owner of everything; else who loaded the program */
+        bool has_uid; /* uid= was given: owner of everything; else the owner is the user who loaded
+                         the program */
         uid_t uid;
         gid_t gid;   /* group of everything; 0 by default */
         mode_t mode; /* permission bits of files; 0444 by default. Directories get x where r is */
         uint64_t memory;     /* bytes of contents that may be kept; 0: none */
+        char *rules;         /* the path of the rules; NULL: there are none */
         unsigned int given;  /* which of our own options were in a list, as OPTIONS_ bits */
         unsigned long flags; /* MS_NOSUID and so on of mount(2); by default MS_NOSUID | MS_NODEV */
-        GString *mount_options; /* the same as words, comma-separated, for libfuse: all that it has
-                                   a word for, that is all but MS_NOSYMFOLLOW. Never empty */
-        GPtrArray *labels; /* of char *: what SELinux is to know, "context=..." and so on, as it
-                              stands in mount(2)'s data. Only a comma in double quotes is in one */
+        GString *mount_options; /* the same as words, comma-separated, for libfuse. It has no word
+                                   for MS_NOSYMFOLLOW. Never empty */
+        GPtrArray *labels; /* of char *: words for SELinux, "context=..." and so on, as they stand
+                              in mount(2)'s data. A comma is in one only within double quotes */
 } Options;
 
 /* An Options with the defaults. */
@@ -58,8 +67,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Options, options_free)
  */
 bool options_parse(Options *options, const char *list, bool sloppy, GError **error);
 
-/* The flags with which mount(2) gives a tree that is mounted the flags of @options, and no others.
- */
+/* @list, of options, without the word rw; owned by the caller. mount(8) puts it into each list, and
+ * ps(1) would show it for a tree that is always read-only. */
+char *options_without_rw(const char *list);
+
+/* The flags for a remount by mount(2) after which a mounted tree has the flags of @options, and no
+ * others. */
 unsigned long options_remount_flags(const Options *options);
 
 /* A line for each of our own options, for --help; owned by the caller. */

@@ -3,10 +3,11 @@
 /*
  * One bpffs, directory by directory.
  *
- * BPF_OBJ_GET sets the time of access of a pin. So everything is done in a copy of the mount that
- * exists only while its descriptor is open, is visible to nobody, and has the attribute noatime. It
- * also follows no symlink. The kernel takes names relative to the working directory, so that is
- * where the copy is entered; a path by descriptor (BPF_F_PATH_FD) would need Linux 6.5.
+ * BPF_OBJ_GET sets the time of access of a pin. So everything is done in a copy of the mount. It
+ * exists only while its descriptor is open, no path leads to it, and it has the attribute noatime.
+ * It also follows no symlink. The kernel takes names relative to the working directory, so we make
+ * directories of the copy the working directory; a path relative to a descriptor (BPF_F_PATH_FD)
+ * would need Linux 6.5.
  */
 
 #include "pins-tree.h"
@@ -34,7 +35,7 @@
 enum {
         TREE_CLONE = 1,            /* OPEN_TREE_CLONE */
         ATTR_NOATIME = 0x10,       /* MOUNT_ATTR_NOATIME */
-        ATTR_ATIME = 0x70,         /* MOUNT_ATTR__ATIME: the bits of which it is one */
+        ATTR_ATIME = 0x70,         /* MOUNT_ATTR__ATIME: all bits about times of access */
         ATTR_NOSYMFOLLOW = 1 << 21 /* MOUNT_ATTR_NOSYMFOLLOW, from Linux 5.14 on */
 };
 
@@ -107,8 +108,7 @@ void pin_dir_change(PinDir *dir, const char *name)
         dir->tree->changed = true;
 }
 
-/* A copy of the mount at @path that can be looked at without changing it: a descriptor or -errno.
- */
+/* A copy of the mount at @path. A look at the copy changes nothing. A descriptor or -errno. */
 static int copy_mount(const char *path)
 {
         MountAttr attr = { .set = ATTR_NOATIME | ATTR_NOSYMFOLLOW, .clear = ATTR_ATIME };
@@ -130,7 +130,7 @@ static int copy_mount(const char *path)
         return r;
 }
 
-/* Opens a directory below @top, symlink by no symlink. */
+/* Opens a directory below @top, and follows no symlink. */
 static int open_dir(int top, const char *path)
 {
         g_auto(GStrv) names = g_strsplit(path, "/", -1);
@@ -161,11 +161,11 @@ static int enter_dir(int top, const char *path)
 }
 
 /*
- * What is pinned at @name in the working directory. Between open and close is as little as can be:
- * if the pin goes meanwhile, the object goes when we close it, and not before. Its kind shows by
- * what comes of asking for a descriptor to read (bpf_obj_get_user(), kernel/bpf/inode.c, from Linux
- * 5.12 on): of a map it is one, of a program it is one to read and write, and of a link there is
- * none. The infos of all three begin with type and id.
+ * Looks at the pin @name in the working directory. As little as possible is done between open and
+ * close: if the pin goes meanwhile, the object goes when we close it, and not before. We ask for a
+ * descriptor to read, and the result tells the kind (bpf_obj_get_user(), kernel/bpf/inode.c, from
+ * Linux 5.12 on): a map gives one, a program gives one to read and write, and a link gives none.
+ * The infos of all three begin with type and id.
  */
 static int get_pin(const char *name, Pin *pin)
 {
@@ -215,7 +215,7 @@ static void look_at_pin(PinDir *dir, const char *name)
         dir->tree->watches->n_pins++;
 }
 
-/* @dir is the working directory. Whatever happens in it from now on is told. */
+/* @dir is the working directory. From now on the kernel tells of all changes in it. */
 static void watch_dir(PinDir *dir)
 {
         PinWatches *watches = dir->tree->watches;
@@ -255,13 +255,13 @@ static void read_dir(PinTree *tree, int top, const char *path, GQueue *found)
                 return;
         }
         fd = enter_dir(top, path);
-        /* It has gone, or is something else: the directory that it was in has events. */
+        /* It has gone, or is something else now: its parent directory has events for that. */
         if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
                 return;
         dir = dir_new(tree, path);
         if (fd < 0) {
                 dir->error = -fd;
-                /* Other directories are told of by that which they are in. */
+                /* For other directories, the parent directory has the events. */
                 if (!*path)
                         tree->unwatched = true;
                 return;
@@ -303,7 +303,7 @@ static gboolean is_in(gpointer key, gpointer dir, gpointer path)
                (((const char *)key)[strlen(path)] == '/' || strcmp(key, path) == 0);
 }
 
-/* Looks at one name of the working directory @dir, whatever it is now. */
+/* Looks at one name of the working directory @dir: it may be anything now. */
 static void look_at_name(PinDir *dir, int top, const char *name)
 {
         g_autofree char *path = join(dir->path, name);

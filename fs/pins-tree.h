@@ -3,12 +3,12 @@
 #define BPFMETAFS_PINS_TREE_H
 
 /*
- * The directories of one bpffs and what is pinned in them.
+ * The directories of one bpffs, and the pins in them.
  *
- * A part of pins-look: it knows nothing of mounts but the one path by which it is let in.
+ * A part of pins-look. Of mounts it knows only the one path by which it enters the filesystem.
  */
 
-#include "pins-look.h"
+#include "pins-list.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -17,7 +17,7 @@
 
 typedef struct PinTree PinTree;
 
-/* What all trees share. */
+/* Shared by all trees. */
 typedef struct PinWatches {
         int fd;           /* of inotify, or -1 */
         GHashTable *dirs; /* watch number -> PinDir, borrowed */
@@ -29,7 +29,7 @@ typedef struct PinWatches {
 typedef struct Pin {
         PinKind kind;
         uint32_t id;
-        int error; /* an errno: it can't be looked at, and the others say nothing */
+        int error; /* an errno: it can't be looked at, and the other members mean nothing */
 } Pin;
 
 typedef struct PinDir {
@@ -44,10 +44,11 @@ typedef struct PinDir {
 struct PinTree {
         PinWatches *watches;
         dev_t dev;
-        char *root; /* the top in its filesystem: "/", or "/a" if that is all that is mounted */
+        char *root; /* the top directory, as a path in its filesystem: "/", or "/a" if only that
+                       part is mounted */
         GHashTable *dirs; /* path -> PinDir */
         bool stale;       /* everything has to be looked at again */
-        bool changed;     /* something is in a directory's changed */
+        bool changed;     /* some directory has names in its changed */
         bool unwatched;   /* a directory isn't watched */
         bool more;        /* than the limits allow */
         int error;        /* an errno: it can't be looked at; ESTALE: by this mount */
@@ -61,10 +62,10 @@ void pin_tree_free(PinTree *tree);
 void pin_dir_change(PinDir *dir, const char *name);
 
 /*
- * Looks at what is stale or has changed, by the mount at @path. tree->error is ENOSYS if the kernel
- * (before Linux 5.12) has no means to look without changing times of access. Leaves the working
- * directory anywhere in the filesystem: the caller has to leave it at once, or what is pinned there
- * will stay.
+ * Looks again at directories and names that are stale or have changed, by way of the mount at
+ * @path. tree->error is ENOSYS if the kernel (before Linux 5.12) has no way to look without
+ * changing times of access. Afterwards the working directory is anywhere in the filesystem: the
+ * caller has to leave it at once, for it keeps the pins that are there.
  */
 void pin_tree_update(PinTree *tree, const char *path);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The list of pins, sorted so that an object's are found. */
+/* The list of pins, sorted by object. */
 
 #include "pins.h"
+#include "records.h"
 #include "text.h"
 
 #include <errno.h>
@@ -79,33 +80,25 @@ static int compare(const void *a, const void *b)
 
 static void read_list(Pins *pins)
 {
-        const guint8 *bytes = pins->list->data;
-        gsize size = pins->list->len;
+        RecordsRest rest = { pins->list->data, pins->list->len };
+        const guint8 *bytes;
         PinRecord record;
 
         g_array_set_size(pins->known, 0);
         pins->unwatched = false;
-        while (size >= sizeof(record)) {
-                Known known;
+        while ((bytes = records_next(&rest, &record, sizeof(record), &record.length))) {
+                const Known known = { record.kind, record.id, record.hidden, record.length,
+                                      (const char *)bytes };
 
-                memcpy(&record, bytes, sizeof(record));
-                bytes += sizeof(record);
-                size -= sizeof(record);
-                if (record.length > size)
-                        break;
-                known = (Known){ record.kind, record.id, record.hidden, record.length,
-                                 (const char *)bytes };
                 if (record.kind == PIN_UNWATCHED)
                         pins->unwatched = true;
                 else
                         g_array_append_val(pins->known, known);
-                bytes += record.length;
-                size -= record.length;
         }
         g_array_sort(pins->known, compare);
 }
 
-/* True if something may have come or gone. Of mounts it is told once. */
+/* True if something may have come or gone. poll(2) tells of changed mounts once only. */
 static bool has_changed(const Pins *pins)
 {
         struct pollfd fds[] = { { .fd = pins->watched, .events = POLLIN },
@@ -168,11 +161,39 @@ static void append_all(const Pins *pins, PinKind kind, uint32_t id, GString *out
         }
 }
 
-void pins_append(const Pins *pins, PinKind kind, uint32_t id, GString *out)
+void pins_append_paths(const Pins *pins, PinKind kind, uint32_t id, GString *out)
 {
         append_all(pins, kind, id, out);
+}
+
+void pins_append_notes(const Pins *pins, GString *out)
+{
         append_all(pins, PIN_NOTE, 0, out);
         if (pins->error != 0)
                 g_string_append_printf(out, "(cannot be looked at: %s)\n",
                                        g_strerror(-pins->error));
+}
+
+void pins_append(const Pins *pins, PinKind kind, uint32_t id, GString *out)
+{
+        pins_append_paths(pins, kind, id, out);
+        pins_append_notes(pins, out);
+}
+
+void pins_foreach(const Pins *pins, PinKind kind, PinFunc func, void *data)
+{
+        GString *path = g_string_new(NULL);
+
+        for (guint i = find(pins, kind, 0); i < pins->known->len; i++) {
+                const Known *known = &g_array_index(pins->known, Known, i);
+
+                if (known->kind != kind)
+                        break;
+                if (known->hidden)
+                        continue;
+                g_string_truncate(path, 0);
+                text_append_bytes(path, known->path, known->length);
+                func(known->id, path->str, data);
+        }
+        g_string_free(path, TRUE);
 }

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* How long in microseconds one request may go on listing. */
+/* For how many microseconds one request may go on listing. */
 #define LIST_TIME 10000
 
 static gpointer ref_object(gpointer object)
@@ -40,7 +40,10 @@ void place_clear(Place *place)
 
 bool place_equal(const Place *a, const Place *b)
 {
-        return a->row == b->row && a->object == b->object && place_shown(a) == place_shown(b);
+        if (a->row != b->row || a->object != b->object || place_shown(a) != place_shown(b))
+                return false;
+        return !a->row->argument || !a->row->argument->equal ||
+               a->row->argument->equal(a->argument, b->argument);
 }
 
 Object *place_shown(const Place *place)
@@ -102,8 +105,8 @@ Entry entry_cannot_be_shown(const char *what, int error)
 
 bool lister_wants(Lister *lister, uint64_t key)
 {
-        /* A listing that takes too long ends here. The time that it takes before the first entry
-         * does not count: it would take that again for each entry. */
+        /* A listing that takes too long ends here. The time before its first entry does not count:
+         * the next request would need it again. */
         if (lister->given && g_get_monotonic_time() > lister->deadline)
                 lister->stopped = true;
         return !lister->stopped && key > lister->after;

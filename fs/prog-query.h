@@ -3,12 +3,13 @@
 #define BPFMETAFS_PROG_QUERY_H
 
 /*
- * BPF_PROG_QUERY: which programs are attached to one thing. It changes nothing and holds nothing.
+ * BPF_PROG_QUERY: the programs that are attached to one target. It changes nothing and holds
+ * nothing.
  */
 
 #include <stdint.h>
 
-/* The most programs that the kernel attaches to one thing at one hook: BPF_CGROUP_MAX_PROGS
+/* The most programs that the kernel attaches to one target at one hook: BPF_CGROUP_MAX_PROGS
  * (include/linux/bpf-cgroup-defs.h) and BPF_MPROG_MAX (include/linux/bpf_mprog.h). */
 #define PROG_QUERY_MAX 64
 
@@ -19,8 +20,8 @@ typedef struct QueriedProg {
 
 /*
  * The programs that are attached to @target (a descriptor or an ifindex in the caller's network
- * namespace) as @attach_type. How many they are, or -errno: -EINVAL if the kernel does not know the
- * type. @link_ids: asks for the links, too, which only tcx and netkit can tell.
+ * namespace) as @attach_type. Returns their number, or -errno: -EINVAL if the kernel does not know
+ * the type. @link_ids: asks for the links, too; only tcx and netkit can tell them.
  */
 int prog_query(uint32_t target, uint32_t attach_type, int link_ids,
                QueriedProg progs[PROG_QUERY_MAX]);

@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Maps what the broker hands over.
+ * Maps the rings that the broker hands over.
  *
- * A process that reads the rings has to map them, and a CPU may come online long after it has been
- * shut in. But whoever may map a descriptor can map a BPF map, which is to write it, and a filter
- * sees only the number of a descriptor and not the object behind it. Ways that were tried and left:
+ * A process that reads the rings has to map them, and a CPU may come online long after the process
+ * has been shut in. But a process that may map a descriptor can also map a BPF map, and so write
+ * it: a filter sees only the number of a descriptor, not the object behind it. These ways were
+ * tried and given up:
  *
  * - Map rings for all CPUs at the start: the kernel opens none for a CPU that is offline. An event
- *   of a task can have such a CPU, and others can be sent into its ring later; but as long as there
- *   is one, each switch of tasks in the whole system takes longer.
- * - Let the broker read the rings and copy the records into memory that is shared: then an answer
- *   is as old as the broker's last look, and nothing says when that was.
- * - Allow it for one number of a descriptor: an attacker who makes a process open a BPF map
- *   chooses the number, too, by the descriptors that it leaves open.
+ *   of a task may name such a CPU, and other events can be sent into its ring later. But as long as
+ *   there is such an event, each switch of tasks in the whole system takes longer.
+ * - Let the broker read the rings and copy the records into shared memory: then an answer is as old
+ *   as the broker's last look, and nothing tells how old that is.
+ * - Allow mmap(2) for one number of a descriptor: an attacker who makes a process open a BPF map
+ *   can also choose its number, by leaving other descriptors open.
  *
- * So it is done by a thread whose table of descriptors is its own (unshare(2), CLONE_FILES). In
- * that there are the sockets and event counters below, none of which can be mapped, and what the
- * broker sends, which are rings. It has no bpf(2) and no other way to come by a descriptor. It
- * shares memory with those that serve: an attacker who controls one of them controls it, too, and
- * gains a mapping of a ring by that.
+ * So a thread does it that has a table of descriptors of its own (unshare(2), CLONE_FILES). In this
+ * table are the sockets and event counters below, which can't be mapped, and the rings that the
+ * broker sends. The thread has no bpf(2), and no other way to get a descriptor. It shares memory
+ * with the serving thread: an attacker who controls that thread controls this one, too, but gains
+ * no more than a mapping of a ring.
  */
 
 #include "receiver.h"
@@ -156,7 +157,7 @@ void receiver_free(Receiver *receiver)
                 pthread_join(receiver->thread, NULL);
         if (receiver->stop >= 0)
                 close(receiver->stop);
-        /* Until now, so that no number meant two things in two tables. */
+        /* It was kept open until now, so that its number does not mean two things in two tables. */
         close(receiver->socket);
         sem_destroy(&receiver->ready);
         g_free(receiver);

@@ -3,8 +3,8 @@
 #define BPFMETAFS_RECEIVER_H
 
 /*
- * The thread that maps the event rings of CPUs that have come online, so that no thread that serves
- * has to be able to map a descriptor.
+ * The thread that maps the event rings of CPUs that have come online, so that the serving thread
+ * need not have the right to map a descriptor.
  */
 
 #include "watch.h"
@@ -13,9 +13,9 @@
 
 typedef struct Receiver Receiver;
 
-/* Starts the thread, which gives its rights up before this returns. It takes what comes from
- * @socket, which is its own from now on, also on failure, to @watch, which is borrowed. 0; or
- * -errno and a sentence in @error. */
+/* Starts the thread, which gives up its rights before this returns. It passes the rings that come
+ * from @socket on to @watch. @socket is its own from now on, also on failure; @watch is borrowed.
+ * 0; or -errno and a sentence in @error. */
 int receiver_new(Receiver **out, Watch *watch, int socket, GError **error);
 
 /* Ends the thread. */

@@ -6,8 +6,8 @@
  * The memory into which the kernel writes load and unload events: for each CPU a ring, which is
  * read, and a bell, which only wakes.
  *
- * For the process that loads or unloads, the record costs little. The wake-up is the cost: an
- * interrupt that the CPU sends to itself and a switch of threads. The bell wakes at the first
+ * To the process that loads or unloads, the record costs little. The wake-up costs more: an
+ * interrupt that the CPU sends to itself, and a switch of threads. The bell wakes at the first
  * record, and can be silenced. That takes no system call: we say that its ring is full, and a
  * record that finds no room is not written and wakes nobody. So no descriptor is kept for an
  * ioctl(2), and none has to be allowed.
@@ -18,19 +18,35 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Bytes of records in a ring, a power of two. A record is 24 bytes long, and longer if others
- * follow the same events: the kernel adds up what each of them asked for. */
+/* Bytes of records in a ring, a power of two. A record has 40 bytes. It is longer if others follow
+ * the same events: the kernel also writes the fields that they have asked for. */
 #define RING_SIZE 65536u
+/* The bytes that may be written from one look to the next. When the ring is full, the kernel
+ * overwrites the oldest records, and we can't tell which it is writing at the moment. So this
+ * leaves room for a hundred records that we do not see yet. */
+#define RING_READABLE (RING_SIZE - 4096u)
 
 /* Memory that the kernel writes and we read. The mapping alone keeps the event and its place in the
  * epoll set: the descriptor is closed, so that a host with many CPUs needs no more descriptors than
  * others. */
 typedef struct Ring {
         struct perf_event_mmap_page *bell;
-        struct perf_event_mmap_page *page;
+        const struct perf_event_mmap_page *page;
         const uint8_t *records; /* RING_SIZE bytes, after @page */
         uint64_t tail;          /* position up to which we have read */
 } Ring;
+
+/* Bytes of a program's tag (BPF_TAG_SIZE of <linux/bpf.h>). */
+#define RING_TAG_SIZE 8
+
+/* A program that was loaded. */
+typedef struct RingLoad {
+        uint32_t id;
+        uint32_t pid; /* of the process that loaded it, in the pid namespace of who opened the ring;
+                         0 or UINT32_MAX: it has none there */
+        uint64_t time; /* when: the kernel's CLOCK_BOOTTIME, in nanoseconds */
+        uint8_t tag[RING_TAG_SIZE];
+} RingLoad;
 
 /* Elements: Ring. To be freed by g_array_unref(), which unmaps them. */
 GArray *rings_new(void);
@@ -39,7 +55,7 @@ GArray *rings_new(void);
  * wake with the data 0. 0 or -errno. */
 int rings_add(GArray *rings, int epoll, int bell, int ring);
 
-/* Reads what the ring holds: the ids of programs are appended to @loads and @unloads (uint32_t).
+/* Reads the ring's records: appends programs to @loads (RingLoad), and ids to @unloads (uint32_t).
  * True if nothing can be missing. Makes no system call. */
 bool ring_drain(Ring *ring, GArray *loads, GArray *unloads);
 

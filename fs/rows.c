@@ -4,15 +4,22 @@
 
 #include "rows.h"
 
+#include "dir-by.h"
+#include "dir-entries.h"
 #include "dir-info.h"
 #include "dir-links.h"
+#include "dir-loader.h"
 #include "dir-map.h"
 #include "dir-objects.h"
+#include "dir-pids.h"
 #include "dir-prog.h"
 #include "dir-value.h"
 #include "link.h"
 #include "map.h"
 #include "prog.h"
+#include "report-metrics.h"
+#include "report-objects.h"
+#include "report-progs.h"
 
 static bool always(const Place *place)
 {
@@ -39,7 +46,51 @@ static const Row row_vars = {
         .each = &row_value,
 };
 
+/* Processes */
+
+/* info/pids/4711/ */
+static const Row row_pid = {
+        .find = pid_find,
+        .list = pid_list,
+        .current = pid_current,
+        .argument = &pids_argument,
+};
+
+#define PIDS .find = pids_find, .list = pids_list, .changes = always, .each = &row_pid
+
+/* 131/info/pids/ and links/7/info/pids/ */
+static const Row row_pids = { PIDS };
+
+/* maps/30/info/pids/ and 131/maps/30/info/pids/ */
+static const Row row_map_pids = { PIDS, .argument = &place_shows_object };
+
 /* Maps */
+
+/* maps/30/entries/ */
+static const Row row_entries = {
+        .find = entries_find,
+        .list = entries_list,
+        .changes = always,
+        .argument = &place_shows_object,
+        .each = &row_value,
+};
+
+/* maps/30/entries/KEY/ of a map that has a value for each CPU */
+static const Row row_cpus = {
+        .find = cpus_find,
+        .list = cpus_list,
+        .changes = always,
+        .argument = &value_argument,
+        .each = &row_value,
+};
+
+static const Row row_cpu_entries = {
+        .find = entries_find,
+        .list = entries_list,
+        .changes = always,
+        .argument = &place_shows_object,
+        .each = &row_cpus,
+};
 
 #define INFO_OF_A_MAP                                                                              \
         .find = info_find, .list = info_list, .content = info_content,                             \
@@ -53,6 +104,7 @@ static const Row row_map_info = {
         INFO_OF_A_MAP,
         .own = (const OwnEntry[]){ { "dev", &row_map_info_dev, info_has_sub },
                                    { "inner", &row_map_info_inner, info_has_sub },
+                                   { "pids", &row_map_pids, pids_are_known },
                                    { NULL } },
         .changes = map_info_changes,
 };
@@ -72,9 +124,11 @@ static const Row row_map = {
         .own = (const OwnEntry[]){ { "info", &row_map_info, object_is_readable },
                                    { "vars", &row_vars, map_has_vars },
                                    { "progs", &row_map_progs },
+                                   { "entries", &row_entries, map_has_entries },
+                                   { "entries", &row_cpu_entries, map_has_cpu_entries },
                                    { NULL } },
-        .find = unreadable_find,
-        .list = unreadable_list,
+        .find = map_find,
+        .list = map_list,
         .changes = map_changes,
         .argument = &place_shows_object,
 };
@@ -96,6 +150,7 @@ static const Row row_maps = {
         .list = objects_list,
         .changes = always,
         .each = &row_map,
+        .dated = true,
         .kind = &map_kind,
         .index = map_holders,
 };
@@ -103,6 +158,7 @@ static const Row row_maps = {
 /* Links */
 
 static const Row row_link_info = {
+        .own = (const OwnEntry[]){ { "pids", &row_pids, pids_are_known }, { NULL } },
         .find = info_find,
         .list = info_list,
         .content = info_content,
@@ -114,7 +170,7 @@ static const Row row_link = {
         .own = (const OwnEntry[]){ { "info", &row_link_info }, { NULL } },
         .find = link_dir_find,
         .list = link_dir_list,
-        .changes = always,
+        .current = link_dir_current,
 };
 
 /* links/ */
@@ -123,6 +179,7 @@ static const Row row_links = {
         .list = objects_list,
         .changes = always,
         .each = &row_link,
+        .dated = true,
         .kind = &link_kind,
 };
 
@@ -142,14 +199,25 @@ static const Row row_prog_info_dev = {
         .sub = "dev",
 };
 
+/* 131/info/loader/ */
+static const Row row_loader = {
+        .find = loader_find,
+        .list = loader_list,
+        .content = loader_content,
+        .changes = loader_changes,
+};
+
 /* 131/info/ */
 static const Row row_prog_info = {
         .own = (const OwnEntry[]){ { "dev", &row_prog_info_dev, info_has_sub },
                                    { "links", &row_prog_links, links_are_known },
+                                   { "loader", &row_loader, loader_is_known },
+                                   { "pids", &row_pids, pids_are_known },
                                    { NULL } },
         .find = info_find,
         .list = info_list,
         .content = info_content,
+        .changes = loader_may_come,
 };
 
 static const Row row_prog;
@@ -168,7 +236,7 @@ static const Row row_prog_maps = {
         .reserves = prog_reserves,
 };
 
-/* 131/: these names and no more are the filesystem's, for all others are the authors' */
+/* 131/: only these names are the filesystem's; all others are the authors' */
 static const Row row_prog = {
         .own = (const OwnEntry[]){ { "info", &row_prog_info, object_is_readable },
                                    { "maps", &row_prog_maps, object_is_readable },
@@ -181,7 +249,43 @@ static const Row row_prog = {
         .reserves = prog_reserves,
 };
 
+/* by/ */
+
+static const Row row_by_value = {
+        .find = by_value_dir_find,
+        .list = by_value_dir_list,
+        .content = by_value_dir_content,
+        .links = true,
+        .changes = always,
+        .argument = &by_value_argument,
+        .kind = &prog_kind,
+        .reserves = prog_reserves,
+};
+
+static const Row row_by_key = {
+        .find = by_key_dir_find,
+        .list = by_key_dir_list,
+        .changes = always,
+        .argument = &by_key_argument,
+        .each = &row_by_value,
+        .reserves = prog_reserves,
+};
+
+static const Row row_by = {
+        .find = by_find,
+        .list = by_list,
+        .changes = always,
+        .each = &row_by_key,
+        .reserves = prog_reserves,
+};
+
 /* The root */
+
+/* An object file has few objects, and they belong to no host. */
+static bool is_kernel(Catalog *catalog, const Place *place, const OwnEntry *own)
+{
+        return !catalog_source(catalog)->named;
+}
 
 static bool root_reserves(const char *name)
 {
@@ -191,11 +295,17 @@ static bool root_reserves(const char *name)
 const Row row_root = {
         .own = (const OwnEntry[]){ { "maps", &row_maps },
                                    { "links", &row_links, links_are_known },
+                                   { "by", &row_by, is_kernel },
+                                   { "programs.json", NULL, is_kernel, &report_progs },
+                                   { "maps.json", NULL, is_kernel, &report_maps },
+                                   { "links.json", NULL, links_are_known, &report_links },
+                                   { "metrics.prom", NULL, is_kernel, &report_metrics },
                                    { NULL } },
         .find = objects_find,
         .list = objects_list,
         .changes = always,
         .each = &row_prog,
+        .dated = true,
         .kind = &prog_kind,
         .reserves = root_reserves,
 };

@@ -3,8 +3,8 @@
 #define BPFMETAFS_ROWS_H
 
 /*
- * The one table of the tree: a row for each kind of directory. It begins with the root's; all
- * others are found from there.
+ * The one table of the tree: a row for each kind of directory. It begins with the root's row, and
+ * the other rows are reached from there.
  */
 
 #include "place.h"

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What the processes of the daemon may still do once it serves.
+ * Takes rights away from the processes of the daemon.
  *
- * Four layers, each of them a thread's own and inherited by the threads that it starts:
- * capabilities, no_new_privs, Landlock (from Linux 5.13 on), seccomp. seccomp is the wall: bpf(2)
- * and the unmount need CAP_SYS_ADMIN, which would permit nearly anything else.
+ * There are four layers: capabilities, no_new_privs, Landlock (from Linux 5.13 on), and seccomp.
+ * Each belongs to a thread, and threads that it starts inherit it. seccomp is the wall: bpf(2) and
+ * the unmount need CAP_SYS_ADMIN, which would permit nearly anything else.
  *
- * The brokers have no Landlock: nobody may unmount or copy a mount under it. They open no file
- * either, for their filter lets them open directories at most.
+ * The brokers have no Landlock, since it forbids to unmount or to copy a mount. Their filter lets
+ * them open directories at most, and no file.
  */
 
 #include "sandbox.h"
 
-#include "filter.h"
 #include "landlock.h"
 
 #include <errno.h>
@@ -30,16 +29,24 @@
 
 #define CAPABILITY(number) (UINT64_C(1) << (number))
 
+/* To see the descriptors of a process takes the right to trace it; the calls that trace are not
+ * allowed (filter.c). */
+#define LOOKING                                                                                    \
+        (CAPABILITY(CAP_SYS_ADMIN) | CAPABILITY(CAP_DAC_READ_SEARCH) | CAPABILITY(CAP_SYS_PTRACE))
+
 /* The capabilities that each role keeps, if it has them. The brokers find the mount point by its
- * path, which may lead through directories that only their owners may search, as may those of pins.
- */
+ * path, and pins by theirs: these may lead through directories that only their owners may
+ * search. */
 static const uint64_t capabilities[] = {
         [SANDBOX_KERNEL] = CAPABILITY(CAP_SYS_ADMIN),
+        [SANDBOX_CONTENTS] = CAPABILITY(CAP_SYS_ADMIN),
         [SANDBOX_OBJECT] = 0,
         [SANDBOX_RECEIVER] = 0,
         [SANDBOX_BROKER] = CAPABILITY(CAP_SYS_ADMIN) | CAPABILITY(CAP_DAC_READ_SEARCH),
-        [SANDBOX_PINS_BROKER] = CAPABILITY(CAP_SYS_ADMIN) | CAPABILITY(CAP_DAC_READ_SEARCH),
-        [SANDBOX_EVENTS_BROKER] = CAPABILITY(CAP_SYS_ADMIN) | CAPABILITY(CAP_DAC_READ_SEARCH),
+        [SANDBOX_PINS_BROKER] = LOOKING,
+        [SANDBOX_EVENTS_BROKER] = LOOKING,
+        [SANDBOX_NETNS_BROKER] = LOOKING,
+        [SANDBOX_LOGGER] = 0,
 };
 
 static int cut_capabilities(uint64_t kept)
@@ -47,7 +54,8 @@ static int cut_capabilities(uint64_t kept)
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
         struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
 
-        /* Needs CAP_SETPCAP, which an ordinary user has not; but then there is nothing to cut. */
+        /* Needs CAP_SETPCAP. An ordinary user does not have that, but then there is nothing to
+         * cut. */
         for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
                 prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
         /* Without ambient capabilities (before Linux 4.3) there are none to clear. */
@@ -91,7 +99,7 @@ void sandbox_close_all_but(int *fds, size_t n)
 
 void sandbox_close_inherited(void)
 {
-        /* On older kernels what was inherited stays open: the daemon uses none. */
+        /* On older kernels inherited descriptors stay open; the daemon does not use them. */
         close_range_of(STDERR_FILENO + 1, UINT_MAX);
 }
 
@@ -102,7 +110,7 @@ static int open_readable(SandboxRole role)
 
         if (SANITIZED)
                 path = "/proc/self";
-        else if (role == SANDBOX_KERNEL)
+        else if (role == SANDBOX_KERNEL || role == SANDBOX_CONTENTS)
                 path = "/proc/self/fdinfo";
         return path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 }
@@ -110,7 +118,7 @@ static int open_readable(SandboxRole role)
 static bool is_broker(SandboxRole role)
 {
         return role == SANDBOX_BROKER || role == SANDBOX_PINS_BROKER ||
-               role == SANDBOX_EVENTS_BROKER;
+               role == SANDBOX_EVENTS_BROKER || role == SANDBOX_NETNS_BROKER;
 }
 
 static int shut_files(SandboxRole role, const char *listed)
@@ -122,7 +130,7 @@ static int shut_files(SandboxRole role, const char *listed)
         };
         int r = landlock_enter(rules, G_N_ELEMENTS(rules));
 
-        /* It must not keep anybody from unmounting there. */
+        /* It must not make anything there busy for umount(2). */
         if (rules[1].fd >= 0)
                 close(rules[1].fd);
         return r;

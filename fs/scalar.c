@@ -1,41 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Scalars of BTF to text. Only read_bits() reads the space's bytes, and it looks at their number
- * first.
+ * Scalars of BTF to text. Only scalar_read_bits() reads the space's bytes, and it checks first that
+ * they are there.
  */
 
 #include "scalar.h"
 
-#include <float.h>
+#include "float-text.h"
+
 #include <string.h>
 
 /* The widest integer of BTF, in bits. */
 #define INT_MAX_BITS 128
 
-/* An integer of up to 128 bits. */
-typedef struct Bits {
-        uint64_t high;
-        uint64_t low;
-} Bits;
-
-static Bits shift_in(Bits bits, unsigned width, unsigned value)
+static ScalarBits shift_in(ScalarBits bits, unsigned width, unsigned value)
 {
-        return (Bits){ .high = bits.high << width | bits.low >> (64 - width),
-                       .low = bits.low << width | value };
+        return (ScalarBits){ .high = bits.high << width | bits.low >> (64 - width),
+                             .low = bits.low << width | value };
 }
 
-/*
- * @width bits (1 to 128) from bit @offset. BTF numbers bits as they lie in memory: in little-endian
- * bytes from the lowest bit of a byte up, and the first is the value's lowest; in big-endian bytes
- * from the highest bit of a byte down, and the first is the value's highest. False: outside.
- */
-static bool read_bits(const ValueSpace *space, uint64_t offset, unsigned width, Bits *out)
+bool scalar_read_bits(const ValueSpace *space, uint64_t offset, unsigned width, ScalarBits *out)
 {
         uint64_t first = offset / 8;
         unsigned shift = offset % 8;
         const uint8_t *bytes;
-        Bits bits = { 0 };
+        ScalarBits bits = { 0 };
 
         if (first >= space->size || (shift + width + 7) / 8 > space->size - first)
                 return false;
@@ -71,7 +61,7 @@ static uint64_t sign_extend(uint64_t value, unsigned width)
         return width >= 64 ? value : (value ^ sign) - sign;
 }
 
-static void put_decimal(Sink *sink, Bits bits, unsigned width, bool is_signed)
+static void put_decimal(Sink *sink, ScalarBits bits, unsigned width, bool is_signed)
 {
         char text[1 + 39];
         char *p = text + sizeof(text);
@@ -110,163 +100,6 @@ static void put_decimal(Sink *sink, Bits bits, unsigned width, bool is_signed)
         sink_put(sink, p, text + sizeof(text) - p);
 }
 
-/* An IEEE 754 half without its sign: 5 exponent and 10 fraction bits. What would be infinity is
- * 2^16, the next step above the largest number. */
-static double from_half(unsigned bits)
-{
-        unsigned exponent = bits >> 10;
-        double fraction = bits & 1023;
-
-        return exponent ? (1024 + fraction) * (double)(1u << exponent) * 0x1p-25
-                        : fraction * 0x1p-24;
-}
-
-static double from_single(uint32_t bits)
-{
-        float value;
-
-        memcpy(&value, &bits, sizeof(value));
-        return value;
-}
-
-static double from_double(uint64_t bits)
-{
-        double value;
-
-        memcpy(&value, &bits, sizeof(value));
-        return value;
-}
-
-/* True if a reader that rounds to the nearest half, and ties to even, takes @read for @bits. */
-static bool rounds_to_half(double read, unsigned bits)
-{
-        double value = from_half(bits);
-        double low = bits > 0 ? (from_half(bits - 1) + value) / 2 : 0;
-        double high = (value + from_half(bits + 1)) / 2;
-
-        return bits % 2 ? low < read && read < high : low <= read && read <= high;
-}
-
-typedef struct FloatFormat {
-        unsigned width; /* bits */
-        unsigned exponent_bits;
-        int max_digits; /* so many digits tell any two numbers of it apart */
-} FloatFormat;
-
-static const FloatFormat float_formats[] = {
-        { 16, 5, 5 },
-        { 32, 8, FLT_DECIMAL_DIG },
-        { 64, 11, DBL_DECIMAL_DIG },
-};
-
-static const FloatFormat *find_float_format(unsigned width)
-{
-        for (size_t i = 0; i < G_N_ELEMENTS(float_formats); i++) {
-                if (float_formats[i].width == width)
-                        return &float_formats[i];
-        }
-        return NULL;
-}
-
-/* The value of a finite number without its sign. */
-static double to_double(uint64_t bits, unsigned width)
-{
-        switch (width) {
-        case 16:
-                return from_half(bits);
-        case 32:
-                return from_single(bits);
-        default:
-                return from_double(bits);
-        }
-}
-
-static bool reads_back(const char *text, uint64_t bits, unsigned width)
-{
-        double read = g_ascii_strtod(text, NULL);
-
-        switch (width) {
-        case 16:
-                return rounds_to_half(read, bits);
-        case 32:
-                return (float)read == from_single(bits);
-        default:
-                return read == from_double(bits);
-        }
-}
-
-/* Into @digits digits, of which zeros at the end are dropped or, if @all, stay. */
-static void format_float(char text[G_ASCII_DTOSTR_BUF_SIZE], int digits, bool all, double value)
-{
-        char format[8];
-
-        g_snprintf(format, sizeof(format), "%%%s.%dg", all ? "#" : "", digits);
-        g_ascii_formatd(text, G_ASCII_DTOSTR_BUF_SIZE, format, value);
-}
-
-/* False if it is 9: the next decimal then has fewer digits. */
-static bool raise_last_digit(char *text)
-{
-        size_t last = strcspn(text, "e") - 1;
-
-        if (!g_ascii_isdigit(text[last]) || text[last] == '9')
-                return false;
-        text[last]++;
-        return true;
-}
-
-static unsigned bit_length(uint64_t value)
-{
-        return value ? 64 - __builtin_clzll(value) : 0;
-}
-
-/* The most decimal digits that still read the same after they were rounded to @bits binary ones. */
-static int surviving_digits(unsigned bits)
-{
-        return ((int)bits - 1) * 0.30102999566398120; /* the decimal logarithm of 2 */
-}
-
-static void put_float(Sink *sink, uint64_t bits, unsigned width)
-{
-        const FloatFormat *format = find_float_format(width);
-        unsigned fraction_bits = width - 1 - format->exponent_bits;
-        uint64_t fraction = low_bits(bits, fraction_bits);
-        uint64_t exponent = low_bits(bits >> fraction_bits, format->exponent_bits);
-        bool negative = bits >> (width - 1) & 1;
-        bool is_finite = exponent != low_bits(UINT64_MAX, format->exponent_bits);
-        char text[G_ASCII_DTOSTR_BUF_SIZE];
-        int digits;
-
-        if (!is_finite && fraction != 0) {
-                sink_put_string(sink, "nan");
-                return;
-        }
-        if (negative)
-                sink_put(sink, "-", 1);
-        if (!is_finite) {
-                sink_put_string(sink, "inf");
-                return;
-        }
-
-        /* %g drops trailing zeros, so the digits that survive in any number of so many bits are the
-         * first worth a try. */
-        bits = low_bits(bits, width - 1);
-        digits = MAX(1, surviving_digits(exponent ? fraction_bits + 1 : bit_length(fraction)));
-        for (;; digits++) {
-                format_float(text, digits, false, to_double(bits, width));
-                if (digits == format->max_digits || reads_back(text, bits, width))
-                        break;
-                /* The neighbour below a power of two is half as far as the one above: if the
-                 * nearest decimal is too low to read back, the next one may. */
-                if (fraction == 0) {
-                        format_float(text, digits, true, to_double(bits, width));
-                        if (raise_last_digit(text) && reads_back(text, bits, width))
-                                break;
-                }
-        }
-        sink_put_string(sink, text);
-}
-
 static void enum_names_init(EnumNames *names, const struct btf *btf, const struct btf_type *type,
                             unsigned width)
 {
@@ -276,8 +109,8 @@ static void enum_names_init(EnumNames *names, const struct btf *btf, const struc
 
         names->keys = next = g_new(uint64_t, 2 * n);
         names->names = g_hash_table_new(g_int64_hash, g_int64_equal);
-        /* Compilers that know no signed enums in BTF write -1 as an unsigned one: what no
-         * enumerator stands for without a sign is looked for with one. */
+        /* Compilers that do not know signed enums in BTF write -1 into an unsigned one. So a number
+         * without an enumerator is looked for again as a signed number. */
         for (int pass = is_signed; pass < 2; pass++) {
                 bool extend = pass == 1;
 
@@ -348,7 +181,7 @@ bool scalar_init(Scalar *scalar, const struct btf *btf, const struct btf_type *t
                 scalar->width = scalar->size * 8;
                 break;
         case BTF_KIND_FLOAT:
-                if (scalar->size > 8 || !find_float_format(scalar->size * 8) || bit_size > 0)
+                if (scalar->size > 8 || !float_text_has(scalar->size * 8) || bit_size > 0)
                         return false;
                 scalar->width = scalar->size * 8;
                 break;
@@ -362,6 +195,7 @@ bool scalar_init(Scalar *scalar, const struct btf *btf, const struct btf_type *t
         }
         if (bit_size > scalar->width)
                 return false;
+        scalar->bit_field = bit_size > 0;
         if (bit_size > 0)
                 scalar->width = bit_size;
         if (btf_is_enum(type) || btf_is_enum64(type))
@@ -369,14 +203,20 @@ bool scalar_init(Scalar *scalar, const struct btf *btf, const struct btf_type *t
         return true;
 }
 
+static bool read_scalar(const ValueSpace *space, const Scalar *scalar, uint64_t offset,
+                        ScalarBits *bits)
+{
+        return offset / 8 < space->size &&
+               scalar_read_bits(space, offset + scalar->shift, scalar->width, bits);
+}
+
 bool scalar_put(Sink *sink, const ValueSpace *space, const Scalar *scalar, uint64_t offset)
 {
         unsigned encoding;
         const char *name;
-        Bits bits;
+        ScalarBits bits;
 
-        if (offset / 8 >= space->size ||
-            !read_bits(space, offset + scalar->shift, scalar->width, &bits))
+        if (!read_scalar(space, scalar, offset, &bits))
                 return false;
 
         switch (btf_kind(scalar->type)) {
@@ -391,12 +231,12 @@ bool scalar_put(Sink *sink, const ValueSpace *space, const Scalar *scalar, uint6
         case BTF_KIND_ENUM64:
                 name = g_hash_table_lookup(scalar->names.names, &bits.low);
                 if (name)
-                        sink_put_escaped(sink, (const uint8_t *)name, strlen(name), true);
+                        sink_put_escaped(sink, (const uint8_t *)name, strlen(name), "\t");
                 else
                         put_decimal(sink, bits, scalar->width, btf_kflag(scalar->type));
                 break;
         case BTF_KIND_FLOAT:
-                put_float(sink, bits.low, scalar->width);
+                float_text_put(sink, bits.low, scalar->width);
                 break;
         case BTF_KIND_PTR:
                 sink_put_format(sink, "0x%" G_GINT64_MODIFIER "x", (guint64)bits.low);
@@ -405,4 +245,106 @@ bool scalar_put(Sink *sink, const ValueSpace *space, const Scalar *scalar, uint6
                 g_assert_not_reached();
         }
         return true;
+}
+
+/* ---- JSON ---- */
+
+void scalar_put_json_bits(Json *json, ScalarBits bits)
+{
+        char text[2 + 32 + 1];
+
+        if (bits.high)
+                g_snprintf(text, sizeof(text),
+                           "0x%" G_GINT64_MODIFIER "x%016" G_GINT64_MODIFIER "x",
+                           (guint64)bits.high, (guint64)bits.low);
+        else
+                g_snprintf(text, sizeof(text), "0x%" G_GINT64_MODIFIER "x", (guint64)bits.low);
+        json_string(json, text, strlen(text));
+}
+
+/* Of at most 64 bits. */
+static void put_number(Json *json, ScalarBits bits, unsigned width, bool is_signed)
+{
+        if (is_signed)
+                json_int(json, sign_extend(bits.low, width));
+        else
+                json_uint(json, bits.low);
+}
+
+static void put_int(Json *json, const Scalar *scalar, ScalarBits bits)
+{
+        unsigned encoding = btf_int_encoding(scalar->type);
+        unsigned width = scalar->width;
+        char utf8[6] = { 0 };
+
+        if (encoding & BTF_INT_BOOL && !scalar->bit_field)
+                json_bool(json, bits.low);
+        else if (scalar->bit_field || scalar->shift || width % 8 || width > 64)
+                scalar_put_json_bits(json, bits);
+        else if (encoding & BTF_INT_CHAR && width == 8)
+                json_string(json, utf8, bits.low ? g_unichar_to_utf8(bits.low, utf8) : 1);
+        else
+                put_number(json, bits, width, encoding & BTF_INT_SIGNED);
+}
+
+static void put_enum(Json *json, const Scalar *scalar, ScalarBits bits)
+{
+        const char *name = g_hash_table_lookup(scalar->names.names, &bits.low);
+
+        if (scalar->bit_field)
+                scalar_put_json_bits(json, bits);
+        else if (name)
+                json_string(json, name, strlen(name));
+        else
+                put_number(json, bits, scalar->width, btf_kflag(scalar->type));
+}
+
+static void put_json_float(Json *json, const Scalar *scalar, ScalarBits bits)
+{
+        g_autoptr(GString) text = g_string_new(NULL);
+        Sink sink = { .out = text, .end = UINT64_MAX };
+
+        float_text_put(&sink, bits.low, scalar->width);
+        if (g_ascii_isdigit(text->str[text->len - 1]))
+                json_raw(json, text->str, text->len);
+        else
+                json_string(json, text->str, text->len);
+}
+
+bool scalar_put_json(Json *json, const ValueSpace *space, const Scalar *scalar, uint64_t offset)
+{
+        ScalarBits bits;
+
+        if (!read_scalar(space, scalar, offset, &bits))
+                return false;
+        switch (btf_kind(scalar->type)) {
+        case BTF_KIND_INT:
+                put_int(json, scalar, bits);
+                break;
+        case BTF_KIND_ENUM:
+        case BTF_KIND_ENUM64:
+                put_enum(json, scalar, bits);
+                break;
+        case BTF_KIND_FLOAT:
+                put_json_float(json, scalar, bits);
+                break;
+        case BTF_KIND_PTR:
+                json_uint(json, bits.low);
+                break;
+        default:
+                g_assert_not_reached();
+        }
+        return true;
+}
+
+bool scalar_is_char(const struct btf *btf, const struct btf_type *type)
+{
+        const char *name;
+
+        if (!btf_is_int(type) || type->size != 1 || btf_int_offset(type) != 0 ||
+            btf_int_bits(type) != 8 || btf_int_encoding(type) & BTF_INT_BOOL)
+                return false;
+        /* clang writes plain char as a signed integer: only its name tells. */
+        name = btf__name_by_offset(btf, type->name_off);
+        return btf_int_encoding(type) & BTF_INT_CHAR || (name && strcmp(name, "char") == 0);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* Where the text of a value goes: its window, and its escapes. */
+/* The window of a value's text, and escapes. */
 
 #include "sink.h"
 
@@ -72,7 +72,7 @@ static void put_hex_escapes(Sink *sink, const uint8_t *bytes, size_t len)
         }
 }
 
-void sink_put_escaped(Sink *sink, const uint8_t *text, size_t len, bool one_line)
+void sink_put_escaped(Sink *sink, const uint8_t *text, size_t len, const char *kept)
 {
         size_t i = 0;
 
@@ -97,7 +97,8 @@ void sink_put_escaped(Sink *sink, const uint8_t *text, size_t len, bool one_line
 
                 if (c == '\\')
                         sink_put(sink, "\\\\", 2);
-                else if (c == '\t' || (c == '\n' && !one_line) || (c < (gunichar)-2 && prints(c)))
+                else if (c < (gunichar)-2 &&
+                         (prints(c) || (c > 0 && c < ' ' && strchr(kept, (int)c))))
                         sink_put(sink, p, n);
                 else
                         put_hex_escapes(sink, text + i, n);

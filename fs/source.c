@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* What all sources have in common: who is there, and how the snapshots are let go. */
+/* Shared by all sources: whether an object is listed, and how snapshots are freed. */
 
 #include "source.h"
 
@@ -20,6 +20,12 @@ bool source_has(Source *source, int (*next)(Source *source, uint32_t after, uint
         uint32_t found;
 
         return id > 0 && next(source, id - 1, &found) == 0 && found == id;
+}
+
+void source_tell_counts(Source *source, uint32_t id, const SourceCounts *counts)
+{
+        if (source->counted)
+                source->counted(id, counts, source->counted_data);
 }
 
 void source_prog_clear(SourceProg *prog)

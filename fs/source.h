@@ -3,14 +3,17 @@
 #define BPFMETAFS_SOURCE_H
 
 /*
- * What the tree is made from: programs, maps, their bytes and BTF, as plain snapshots.
+ * Sources: the tree is made from their programs, maps, bytes and BTF, which come as plain
+ * snapshots.
  *
- * A source is the running kernel or an object file. All calls are read-only, hold no descriptor of
- * a BPF object after they return, and may be made from any thread, but not from two at once. They
- * return 0 or -errno; -ENOENT means that the object is not there (any more), which is no failure.
+ * A source is the running kernel or an object file. All calls are read-only, and hold no descriptor
+ * of a BPF object after they return. They may be made from any thread, but not from two at once if
+ * nothing else is said. They return 0 or -errno; -ENOENT means that the object is not there (any
+ * more), which is no failure.
  */
 
 #include "info.h"
+#include "map-shape.h"
 
 #include <bpf/btf.h>
 #include <glib.h>
@@ -18,25 +21,55 @@
 #include <stdint.h>
 #include <time.h>
 
-/* What does not change in the life of a program and is needed to show its directory. */
+/* Facts of a program that never change and are needed to show its directory. */
 typedef struct SourceProg {
         char *name;            /* owned; "" if it has none */
-        struct timespec mtime; /* CLOCK_REALTIME: when it was loaded; an object file's own mtime */
-        uid_t uid;             /* who loaded it; an object file's owner */
-        uint32_t n_maps;       /* bound maps at the time of asking; may grow */
+        struct timespec mtime; /* CLOCK_REALTIME of its load; or the object file's own mtime */
+        uid_t uid;             /* the user who loaded it; or the object file's owner */
+        uint32_t n_maps;       /* number of maps bound at the time of the call; may grow */
 } SourceProg;
 
-/* What is needed to show a map's directory. Only frozen may change, once, from false to true. */
+/* The numbers of a program that change, from one look at it. */
+typedef struct SourceCounts {
+        /* The time of its load, in the kernel's nanoseconds. Ids begin again some day: id and load
+         * time together mean one program. */
+        uint64_t load_time;
+        uint64_t run_time_ns; /* these two count while statistics are switched on */
+        uint64_t run_cnt;
+        uint64_t recursion_misses;
+} SourceCounts;
+
+/* Of more maps only the number is told. */
+#define SOURCE_COUNTED_MAPS 16
+
+/* The counts and the maps of a program, both of one moment. */
+typedef struct SourceCounted {
+        SourceCounts counts;
+        uint32_t n_maps;
+        uint32_t maps[SOURCE_COUNTED_MAPS]; /* their ids, in the order in which they were bound */
+} SourceCounted;
+
+/* All that one look at a program tells. */
+typedef struct SourceLook {
+        SourceProg facts; /* without the name */
+        SourceCounts counts;
+        Info *info; /* owned: the keys whose values never change */
+} SourceLook;
+
+/* Facts of a map that are needed to show its directory. Only frozen may change, once, from false to
+ * true. */
 typedef struct SourceMap {
         char *name;          /* owned; "" if it has none */
         uint32_t value_size; /* bytes of one value */
         uint32_t btf_id;     /* 0 if none; the source's own number for an object file */
         uint32_t datasec;    /* BTF type id of the value; 0 if none */
         bool global_data;    /* an ARRAY of one entry with BTF: datasec may be a DATASEC */
+        bool keyless;        /* its BTF has no type for a key: global data, as loaders make it */
         bool rdonly_prog;    /* BPF_F_RDONLY_PROG: programs cannot write it */
         bool frozen;         /* user space cannot write it */
         bool gets_owner;     /* a program array: info has more keys after the first use */
-        bool struct_ops;     /* programs stand in it as operations of the kernel's */
+        bool struct_ops;     /* its value names programs as operations of the kernel */
+        MapShape shape;      /* of its entries; set only by a source whose contents are shown */
 } SourceMap;
 
 /* The bytes of a global-data map and the BTF that types them. */
@@ -50,15 +83,30 @@ typedef struct SourceValue {
 
 typedef struct Source Source;
 
+/* A way through the entries of a map. */
+typedef struct SourceWalk {
+        /* Called for each entry, with its key and the values of map_shape_entry_size() bytes, both
+         * borrowed. Returns false to stop. @key is NULL if the map has no keys. */
+        bool (*func)(const uint8_t *key, const uint8_t *values, void *data);
+        void *data;
+        int64_t deadline; /* g_get_monotonic_time(): the way ends there with -ETIME; or earlier, if
+                             it would take too much memory */
+} SourceWalk;
+
 typedef struct SourceOps {
         void (*free)(Source *source);
 
         /* The smallest program id above @after. -ENOENT: there is none. */
         int (*next_prog)(Source *source, uint32_t after, uint32_t *id);
         int (*prog)(Source *source, uint32_t id, SourceProg *out);
-        /* The ids of the maps bound to the program, in the order in which they were bound, are
-         * appended to @ids (elements: uint32_t). */
+        /* Appends the ids of the maps bound to the program to @ids (elements: uint32_t), in the
+         * order in which they were bound. */
         int (*prog_maps)(Source *source, uint32_t id, GArray *ids);
+        /* Its counts. May be called while another thread is in any call. NULL: nothing of the
+         * source counts. */
+        int (*prog_counts)(Source *source, uint32_t id, SourceCounted *out);
+        /* Its counts, prog_maps(), and all that does not change. */
+        int (*prog_look)(Source *source, uint32_t id, SourceLook *out, GArray *ids);
         /* The keys whose values never change, or, if @changing, all others. */
         int (*prog_info)(Source *source, uint32_t id, bool changing, Info **out);
 
@@ -66,13 +114,27 @@ typedef struct SourceOps {
         int (*map)(Source *source, uint32_t id, SourceMap *out);
         /* A key may be in both: in the first once it can't change any more. */
         int (*map_info)(Source *source, uint32_t id, bool changing, Info **out);
+        /* All of them, each once, from one look. Only of a source that counts. */
+        int (*map_all_info)(Source *source, uint32_t id, Info **out);
         /* Only for maps with global_data. -E2BIG: more than SOURCE_MAX_VALUE bytes, or
          * its BTF more than SOURCE_MAX_BTF. -ENODATA: no BTF describes it. */
         int (*map_value)(Source *source, uint32_t id, SourceValue *out);
+
+        /* The entries of a map that is not closed, @shape being its own. NULL: the source shows
+         * none. An entry that is there all the time is given once, as far as the kernel's own order
+         * allows that: always if it is read by batches or has numbers for keys. */
+        int (*walk)(Source *source, uint32_t id, const MapShape *shape, const SourceWalk *walk);
+        /* One entry of it: the values of map_shape_entry_size() bytes. -ENOENT: there is none, or
+         * the map has gone. */
+        int (*entry)(Source *source, uint32_t id, const MapShape *shape, const uint8_t *key,
+                     uint8_t *values);
+        /* The BTF of a map that is there, the source's until its next map_btf().
+         * -E2BIG: it has more than SOURCE_MAX_BTF bytes. */
+        int (*map_btf)(Source *source, uint32_t btf_id, const struct btf **out);
 } SourceOps;
 
-/* The largest value of a map and the largest BTF that are read: a request may cost 16 MiB in all.
- */
+/* The largest value of a map, and the largest BTF, that are read. Together a request may cost 16
+ * MiB. */
 #define SOURCE_MAX_VALUE (8u << 20)
 #define SOURCE_MAX_BTF (2u << 20)
 
@@ -83,21 +145,31 @@ struct Source {
         const SourceOps *ops;
         bool named;           /* an object file: directories are called by name, not by id, and all
                                  global data can't change */
-        struct timespec time; /* mtime of what belongs to no program */
-        uid_t uid;            /* owner of what belongs to no program */
-        /* What a loader would refuse an object file for: a sentence each, char *, without a full
-         * stop, fit for a terminal. NULL: it is the kernel. */
+        bool contents;        /* contents of maps are shown, also those that may change */
+        struct timespec time; /* mtime of entries that belong to no program */
+        uid_t uid;            /* owner of entries that belong to no program */
+        /* Called with the counts of a program whenever a look at it has told them. NULL: nobody
+         * wants to know. */
+        void (*counted)(uint32_t id, const SourceCounts *counts, void *data);
+        void *counted_data;
+        /* The reasons for which a loader would refuse an object file: a sentence each (char *),
+         * without a full stop, fit for a terminal. NULL: the source is the kernel. */
         const GPtrArray *problems;
 };
 
-/* SourceOps.next_prog and next_map as functions, so that two users can be seen to mean the same. */
+/* SourceOps.next_prog and next_map as functions: so two users can compare which of them they
+ * mean. */
 int source_next_prog(Source *source, uint32_t after, uint32_t *id);
 int source_next_map(Source *source, uint32_t after, uint32_t *id);
 
-/* True if @next, which is next_prog or next_map, lists @id. Opens nothing, so that it can't be what
- * keeps an object alive. */
+/* True if @next, which is next_prog or next_map, lists @id. It opens nothing, so it keeps no object
+ * alive. */
 bool source_has(Source *source, int (*next)(Source *source, uint32_t after, uint32_t *id),
                 uint32_t id);
+
+/* Calls Source.counted, if anybody wants to know. To be called by whoever has got the counts of a
+ * program from prog_counts(); other calls do it themselves. */
+void source_tell_counts(Source *source, uint32_t id, const SourceCounts *counts);
 
 void source_prog_clear(SourceProg *prog);
 void source_map_clear(SourceMap *map);

@@ -17,7 +17,7 @@
 /* How many maps are remembered before all are forgotten. */
 #define MAX_MAPS 1024
 
-/* struct bpf_struct_ops_common_value: what each value begins with. */
+/* struct bpf_struct_ops_common_value: each value begins with it. */
 typedef struct Common {
         int32_t refcount;
         uint32_t state;

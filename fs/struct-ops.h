@@ -3,10 +3,10 @@
 #define BPFMETAFS_STRUCT_OPS_H
 
 /*
- * Maps of type struct_ops: which programs stand in them, and for which operation.
+ * Maps of type struct_ops: their programs, and for which operation each program stands there.
  *
- * Such a map is what is attached, by a link or, as older loaders do, by itself. The kernel shows
- * the ids of its programs in the map's value, in place of pointers.
+ * The map itself is attached: by a link or, with older loaders, without one. In the map's value the
+ * kernel shows the ids of the programs in place of pointers.
  */
 
 #include "kernel-btf.h"
@@ -25,15 +25,15 @@ typedef struct StructOpsProg {
 
 typedef struct StructOps StructOps;
 
-/* @btf has to outlive what is returned. */
+/* @btf has to live longer than the result. */
 StructOps *struct_ops_new(KernelBtf *btf);
 void struct_ops_free(StructOps *ops);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StructOps, struct_ops_free)
 
 /*
- * The programs of the map @map_id (elements: StructOpsProg) in *@progs, borrowed until the next
- * call; NULL if it has none yet, or they can't be read. *@alone: the map is attached without a
- * link. 0 or -errno: -ENOENT if the map has gone, -EINVAL if it is no such map.
+ * Finds the programs of the map @map_id: *@progs has StructOpsProg and is borrowed until the next
+ * call; NULL if the map has no programs yet, or they can't be read. *@alone: the map is attached
+ * without a link. 0 or -errno: -ENOENT if the map has gone, -EINVAL if it is no such map.
  */
 int struct_ops_look(StructOps *ops, uint32_t map_id, const GArray **progs, bool *alone);
 

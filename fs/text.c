@@ -4,51 +4,16 @@
 
 #include "text.h"
 
-#include <stdbool.h>
+#include "sink.h"
+
 #include <stdint.h>
 #include <string.h>
 
-static bool prints(gunichar c)
-{
-        GUnicodeType type;
-
-        if (c == (gunichar)-1 || c == (gunichar)-2)
-                return false;
-        type = g_unichar_type(c);
-        return type != G_UNICODE_LINE_SEPARATOR && type != G_UNICODE_PARAGRAPH_SEPARATOR &&
-               g_unichar_isprint(c);
-}
-
-static bool is_plain(char c)
-{
-        return c >= ' ' && c < 0x7f && c != '\\';
-}
-
 void text_append_bytes(GString *out, const char *text, size_t length)
 {
-        const char *end = text + length;
+        Sink sink = { .out = out, .end = UINT64_MAX };
 
-        while (text < end) {
-                const char *next = text;
-                gunichar c;
-
-                while (next < end && is_plain(*next))
-                        next++;
-                g_string_append_len(out, text, next - text);
-                text = next;
-                if (text == end)
-                        break;
-                c = g_utf8_get_char_validated(text, end - text);
-                if (!prints(c)) {
-                        g_string_append_printf(out, "\\x%02x", (uint8_t)*text++);
-                        continue;
-                }
-                next = g_utf8_next_char(text);
-                if (c == '\\')
-                        g_string_append_c(out, '\\');
-                g_string_append_len(out, text, next - text);
-                text = next;
-        }
+        sink_put_escaped(&sink, (const uint8_t *)text, length, "");
 }
 
 void text_append(GString *out, const char *text)
@@ -62,4 +27,28 @@ char *text_escape(const char *text)
 
         text_append(out, text);
         return g_string_free(out, FALSE);
+}
+
+void text_append_unescaped(GString *out, const char *text, size_t length)
+{
+        const char *end = text + length;
+
+        while (text < end) {
+                const char *slash = memchr(text, '\\', end - text);
+                size_t plain = (slash ? slash : end) - text;
+
+                g_string_append_len(out, text, plain);
+                text += plain;
+                if (!slash)
+                        break;
+                if (end - text >= 4 && text[1] == 'x' && g_ascii_isxdigit(text[2]) &&
+                    g_ascii_isxdigit(text[3])) {
+                        g_string_append_c(out, g_ascii_xdigit_value(text[2]) << 4 |
+                                                       g_ascii_xdigit_value(text[3]));
+                        text += 4;
+                } else {
+                        g_string_append_c(out, '\\');
+                        text += end - text >= 2 && text[1] == '\\' ? 2 : 1;
+                }
+        }
 }

@@ -3,7 +3,7 @@
 #define BPFMETAFS_TEXT_H
 
 /*
- * Text that others chose (names, paths), as a line of a file or a part of one.
+ * Text that others chose (names, paths), for a line of a file or a part of one.
  *
  * Pure. The result stays on its line and sends a terminal nothing but characters.
  */
@@ -18,10 +18,14 @@
  */
 void text_append(GString *out, const char *text);
 
-/* The same of the @length bytes at @text, which may be any. */
+/* The same for the @length bytes at @text. They may be any bytes. */
 void text_append_bytes(GString *out, const char *text, size_t length);
 
 /* text_append() as a string of the caller's. */
 char *text_escape(const char *text);
+
+/* Appends the bytes for which the escaped @text stands. A backslash that begins no escape stands
+ * for itself. */
+void text_append_unescaped(GString *out, const char *text, size_t length);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* A part of a path; length 0 behind its end. */
+/* A part of a path; its length is 0 behind the path's end. */
 typedef struct Part {
         const char *name;
         size_t length;
@@ -29,7 +29,7 @@ static bool is(Part part, const char *text)
         return strlen(text) == part.length && memcmp(part.name, text, part.length) == 0;
 }
 
-/* Takes @end away from the end of @part. False, and nothing is done, if it doesn't end so. */
+/* Takes @end away from the end of @part. False if it does not end so; then nothing is done. */
 static bool cut(Part *part, const char *end)
 {
         size_t length = strlen(end);
@@ -95,7 +95,7 @@ static Part skip_slices(Part part)
         return part;
 }
 
-/* Behind the slices there is no other. */
+/* There are no more slices behind the first part that is none. */
 static char *unit_name(Part part)
 {
         Part prefix;
@@ -190,7 +190,7 @@ char *unit_container(const char *cgroup)
 
 /* Processes */
 
-/* What a line of /proc/PID/cgroup is about. */
+/* The hierarchy that a line of /proc/PID/cgroup is about. */
 typedef enum Hierarchy {
         VERSION_2,
         SYSTEMD, /* systemd's own of version 1 */

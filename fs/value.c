@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * BTF-typed bytes to text: what shape a type has, what stands in a directory, its lines.
+ * BTF-typed bytes to text: entries of directories, and lines.
  *
- * Positions are bit offsets of 64 bits that stop at FAR instead of wrapping. Only put_byte_line()
- * and scalar_put() turn them into reads: both look at the space's size first.
+ * Only put_byte_line() and scalar_put() turn positions into reads: both look at the space's size
+ * first.
  */
 
 #include "value.h"
@@ -14,130 +14,8 @@
 
 #include <string.h>
 
-/* Behind the last byte of any space, and the start of a byte. */
-#define FAR (UINT64_MAX - 7)
-/* The depth of a member that stands for all that are too many. */
+/* The depth of the member that stands for all members beyond the limit. */
 #define DEPTH_TOO_MANY (VALUE_MAX_DEPTH + 1)
-
-static uint64_t add_far(uint64_t a, uint64_t b)
-{
-        return a > FAR - b ? FAR : a + b;
-}
-
-static uint64_t mul_far(uint64_t a, uint64_t b)
-{
-        return b && a > FAR / b ? FAR : a * b;
-}
-
-/* ---- Types ---- */
-
-/* The type behind typedefs, qualifiers and type tags; @id becomes its id. NULL if there is none.
- * The result is itself one of those if there are too many in a row. */
-static const struct btf_type *look_through(const struct btf *btf, uint32_t *id)
-{
-        const struct btf_type *type = btf__type_by_id(btf, *id);
-
-        for (unsigned i = 0; type && i < VALUE_MAX_CHAIN; i++) {
-                switch (btf_kind(type)) {
-                case BTF_KIND_TYPEDEF:
-                case BTF_KIND_CONST:
-                case BTF_KIND_VOLATILE:
-                case BTF_KIND_RESTRICT:
-                case BTF_KIND_TYPE_TAG:
-                        *id = type->type;
-                        type = btf__type_by_id(btf, *id);
-                        break;
-                default:
-                        return type;
-                }
-        }
-        return type;
-}
-
-static bool is_composite(const struct btf_type *type)
-{
-        return type && (btf_is_struct(type) || btf_is_union(type));
-}
-
-/* A type as an array of elements that are none; a type that is no array has no dimensions. */
-typedef struct Shape {
-        const struct btf_type *element; /* NULL: there is no such type */
-        uint32_t element_id;
-        uint32_t n_dims;
-        uint32_t dims[VALUE_MAX_DEPTH]; /* elements, the outermost first */
-        bool no_length; /* the outermost has a number of elements that can't be told: 0 is in dims
-                         */
-} Shape;
-
-/* False if there are more dimensions than may stand inside each other. */
-static bool shape_of_type(const struct btf *btf, uint32_t id, Shape *shape)
-{
-        shape->n_dims = 0;
-        shape->no_length = false;
-        for (;;) {
-                shape->element = look_through(btf, &id);
-                shape->element_id = id;
-                if (!shape->element || !btf_is_array(shape->element))
-                        return true;
-                if (shape->n_dims == VALUE_MAX_DEPTH)
-                        return false;
-                shape->dims[shape->n_dims++] = btf_array(shape->element)->nelems;
-                id = btf_array(shape->element)->type;
-        }
-}
-
-/* The bytes from one element of the innermost dimension to the next. */
-static uint64_t element_size(const struct btf_type *element)
-{
-        return is_composite(element) ? element->size : scalar_size(element);
-}
-
-/* The bytes of what stands inside of the first @from dimensions. */
-static uint64_t inner_size(const Shape *shape, uint32_t from)
-{
-        uint64_t size = element_size(shape->element);
-
-        for (uint32_t i = from; i < shape->n_dims; i++)
-                size = mul_far(size, shape->dims[i]);
-        return size;
-}
-
-/* Gives a flexible array the elements that there is room for. */
-static void find_length(Shape *shape, const ValueRef *ref)
-{
-        uint64_t size;
-
-        if (shape->n_dims == 0 || shape->dims[0] > 0 || !shape->element ||
-            ref->bit_end == VALUE_NO_END)
-                return;
-        size = inner_size(shape, 1);
-        shape->no_length =
-                size == 0 || ref->bit_end == VALUE_UNKNOWN_END || ref->bit_end < ref->bit_offset;
-        if (!shape->no_length)
-                shape->dims[0] = MIN((ref->bit_end - ref->bit_offset) / 8 / size, UINT32_MAX);
-}
-
-/* False if there are more dimensions than may stand inside each other. */
-static bool shape_of(const struct btf *btf, const ValueRef *ref, Shape *shape)
-{
-        if (!shape_of_type(btf, ref->type, shape))
-                return false;
-        find_length(shape, ref);
-        return true;
-}
-
-/* Outer dimensions count even if an inner one is 0: they are directories or lines all the same. */
-static bool has_too_many_elements(const Shape *shape)
-{
-        uint64_t n = 1;
-
-        for (uint32_t i = 0; i < shape->n_dims; i++) {
-                n *= shape->dims[i];
-                if (n > VALUE_MAX_ELEMENTS)
-                        return true;
-        }
-        return false;
-}
 
 /* ---- Directories ---- */
 
@@ -150,11 +28,18 @@ ValueRef value_of_variable(uint32_t type, uint32_t offset, uint32_t size)
         };
 }
 
+const struct btf_type *value_type(const ValueSpace *space, const ValueRef *ref)
+{
+        uint32_t id = ref->type;
+
+        return shape_look_through(space->btf, &id);
+}
+
 uint64_t value_size(const ValueSpace *space, const ValueRef *ref)
 {
         Shape shape;
 
-        return shape_of(space->btf, ref, &shape) && shape.element ? inner_size(&shape, 0) : 0;
+        return shape_of(space->btf, ref, &shape) && shape.element ? shape_inner_size(&shape, 0) : 0;
 }
 
 static bool is_struct_directory(const struct btf *btf, const ValueRef *ref)
@@ -162,7 +47,7 @@ static bool is_struct_directory(const struct btf *btf, const ValueRef *ref)
         uint32_t id = ref->type;
 
         return ref->depth < VALUE_MAX_DEPTH && ref->bit_size == 0 && ref->bit_offset % 8 == 0 &&
-               is_composite(look_through(btf, &id));
+               shape_is_composite(shape_look_through(btf, &id));
 }
 
 bool value_is_directory(const ValueSpace *space, const ValueRef *ref)
@@ -170,14 +55,14 @@ bool value_is_directory(const ValueSpace *space, const ValueRef *ref)
         Shape shape;
 
         return ref->depth < VALUE_MAX_DEPTH && ref->bit_size == 0 && ref->bit_offset % 8 == 0 &&
-               shape_of(space->btf, ref, &shape) && is_composite(shape.element) &&
-               !shape.no_length && !has_too_many_elements(&shape);
+               shape_of(space->btf, ref, &shape) && shape_is_composite(shape.element) &&
+               !shape.no_length && !shape_has_too_many_elements(&shape);
 }
 
 bool value_is_array(const ValueSpace *space, const ValueRef *ref)
 {
         uint32_t id = ref->type;
-        const struct btf_type *type = look_through(space->btf, &id);
+        const struct btf_type *type = shape_look_through(space->btf, &id);
 
         return type && btf_is_array(type);
 }
@@ -186,14 +71,14 @@ ValueRef value_element(const ValueSpace *space, const ValueRef *ref, uint32_t in
 {
         ValueRef element = *ref;
         uint32_t id = ref->type;
-        const struct btf_type *type = look_through(space->btf, &id);
+        const struct btf_type *type = shape_look_through(space->btf, &id);
         uint64_t offset;
         Shape shape;
 
         element.type = btf_array(type)->type;
         shape_of(space->btf, ref, &shape);
-        offset = mul_far(mul_far(inner_size(&shape, 1), 8), index);
-        element.bit_offset = add_far(ref->bit_offset, offset);
+        offset = shape_mul(shape_mul(shape_inner_size(&shape, 1), 8), index);
+        element.bit_offset = shape_add(ref->bit_offset, offset);
         if (shape.n_dims > 1 && shape.dims[1] == 0)
                 element.bit_end = VALUE_NO_END;
         else if (shape.dims[0] > 1)
@@ -204,13 +89,14 @@ ValueRef value_element(const ValueSpace *space, const ValueRef *ref, uint32_t in
 
 static bool is_without_length(const struct btf *btf, uint32_t id)
 {
-        const struct btf_type *type = look_through(btf, &id);
+        const struct btf_type *type = shape_look_through(btf, &id);
 
         return type && btf_is_array(type) && btf_array(type)->nelems == 0;
 }
 
-/* The first of the members that are the last thing in a struct or union: all of a union, and of a
- * struct also those before the last that share its place, as several arrays without a length do. */
+/* The first of the members that end a struct or union. In a union these are all members. In a
+ * struct they are the last member and those before it at the same place: there may be several
+ * arrays without a length. */
 static uint32_t first_at_end(const struct btf *btf, const struct btf_type *type)
 {
         uint32_t n = btf_vlen(type), first = n;
@@ -234,14 +120,14 @@ static bool walk_members(Walk *walk, const ValueRef *ref)
 {
         const struct btf *btf = walk->space->btf;
         uint32_t id = ref->type;
-        const struct btf_type *type = look_through(btf, &id);
+        const struct btf_type *type = shape_look_through(btf, &id);
         uint32_t at_end = first_at_end(btf, type);
 
         for (uint32_t i = 0; i < btf_vlen(type); i++) {
                 const struct btf_member *member = btf_members(type) + i;
                 const char *name = btf__name_by_offset(btf, member->name_off);
                 ValueRef inner = {
-                        .bit_offset = add_far(ref->bit_offset, btf_member_bit_offset(type, i)),
+                        .bit_offset = shape_add(ref->bit_offset, btf_member_bit_offset(type, i)),
                         .bit_end = ref->bit_end,
                         .type = member->type,
                         .bit_size = btf_member_bitfield_size(type, i),
@@ -287,7 +173,7 @@ static bool count_member(const char *name, const ValueRef *member, void *data)
 uint32_t value_n_members(const ValueSpace *space, const ValueRef *ref)
 {
         uint32_t id = ref->type;
-        const struct btf_type *type = look_through(space->btf, &id);
+        const struct btf_type *type = shape_look_through(space->btf, &id);
         uint32_t n = 0;
 
         if (btf_is_array(type)) {
@@ -307,7 +193,7 @@ static void put_name(Sink *sink, const struct btf *btf, uint32_t offset)
         const char *name = btf__name_by_offset(btf, offset);
 
         if (name)
-                sink_put_escaped(sink, (const uint8_t *)name, strlen(name), true);
+                sink_put_escaped(sink, (const uint8_t *)name, strlen(name), "\t");
 }
 
 static void put_outside(Sink *sink, const ValueSpace *space)
@@ -329,26 +215,23 @@ typedef enum Look {
 static Look look_of(const struct btf *btf, const Scalar *scalar)
 {
         const struct btf_type *type = scalar->type;
-        const char *name;
 
+        if (scalar_is_char(btf, type))
+                return LOOK_CHARS;
         if (!btf_is_int(type) || scalar->size != 1 || scalar->shift != 0 || scalar->width != 8 ||
             btf_int_encoding(type) & BTF_INT_BOOL)
                 return LOOK_SCALARS;
-        /* clang writes plain char as a signed integer: only its name tells. */
-        name = btf__name_by_offset(btf, type->name_off);
-        if (btf_int_encoding(type) & BTF_INT_CHAR || (name && strcmp(name, "char") == 0))
-                return LOOK_CHARS;
         return LOOK_BYTES;
 }
 
-/* Of the elements of one value. */
+/* Counts of the elements of one value. */
 typedef struct Limit {
-        uint32_t max;  /* that are shown of all */
-        uint32_t left; /* that may still be shown */
+        uint32_t max;  /* the most elements that are shown */
+        uint32_t left; /* elements that may still be shown */
 } Limit;
 
-/* A line of text, or of hexadecimal digits: @n elements of a byte each from @offset, but not more
- * than @limit. False if some of them can't be shown, and the line says so. */
+/* Puts a line of text or of hexadecimal digits: @n elements of a byte each from @offset, but not
+ * more than @limit. False if some of them can't be shown; the line says so. */
 static bool put_byte_line(Sink *sink, const ValueSpace *space, Look look, bool one_of_many,
                           uint64_t offset, uint64_t n, Limit limit)
 {
@@ -359,11 +242,11 @@ static bool put_byte_line(Sink *sink, const ValueSpace *space, Look look, bool o
         size_t text_len = strnlen((const char *)bytes, len);
 
         if (look == LOOK_CHARS) {
-                sink_put_escaped(sink, bytes, text_len, one_of_many);
+                sink_put_escaped(sink, bytes, text_len, one_of_many ? "\t" : "\t\n");
                 if (text_len < len)
                         return true;
         } else if (len == n && sink_is_text(bytes, len)) {
-                sink_put_escaped(sink, bytes, text_len, true);
+                sink_put_escaped(sink, bytes, text_len, "\t");
         } else {
                 sink_put_hex(sink, bytes, len);
         }
@@ -379,7 +262,7 @@ static bool put_byte_line(Sink *sink, const ValueSpace *space, Look look, bool o
         return false;
 }
 
-/* The same for elements that stand with blanks between. */
+/* The same for elements with blanks between them. */
 static bool put_scalar_line(Sink *sink, const ValueSpace *space, const Scalar *scalar,
                             uint64_t offset, uint64_t n, Limit limit)
 {
@@ -390,7 +273,7 @@ static bool put_scalar_line(Sink *sink, const ValueSpace *space, const Scalar *s
                         put_too_many(sink, limit.max);
                         return false;
                 }
-                if (!scalar_put(sink, space, scalar, add_far(offset, i * scalar->size * 8))) {
+                if (!scalar_put(sink, space, scalar, shape_add(offset, i * scalar->size * 8))) {
                         put_outside(sink, space);
                         return false;
                 }
@@ -398,7 +281,7 @@ static bool put_scalar_line(Sink *sink, const ValueSpace *space, const Scalar *s
         return true;
 }
 
-/* A line for each innermost array, up to the first that isn't whole. */
+/* Puts a line for each innermost array, up to the first that isn't whole. */
 static void put_lines(Sink *sink, const ValueSpace *space, const Scalar *scalar, const Shape *shape,
                       uint64_t offset)
 {
@@ -410,11 +293,11 @@ static void put_lines(Sink *sink, const ValueSpace *space, const Scalar *scalar,
         bool whole = true;
 
         for (uint32_t i = 0; i + 1 < shape->n_dims; i++)
-                n_lines = mul_far(n_lines, shape->dims[i]);
+                n_lines = shape_mul(n_lines, shape->dims[i]);
 
         for (uint64_t line = 0; whole && line < n_lines; line++) {
                 uint64_t shown = line * n;
-                uint64_t at = add_far(offset, mul_far(shown * 8, scalar->size));
+                uint64_t at = shape_add(offset, shape_mul(shown * 8, scalar->size));
                 Limit limit = { .max = max, .left = max - shown };
 
                 if (line == max) {
@@ -431,7 +314,7 @@ static void put_lines(Sink *sink, const ValueSpace *space, const Scalar *scalar,
 
 /* ---- Values ---- */
 
-/* Why no text stands for a value whose elements are of @type, BTF type id @id. */
+/* Says why there is no text for a value whose elements are of @type, BTF type id @id. */
 static void put_reason(Sink *sink, const ValueSpace *space, const ValueRef *ref,
                        const struct btf_type *type, uint32_t id)
 {
@@ -483,7 +366,7 @@ static void put_reason(Sink *sink, const ValueSpace *space, const ValueRef *ref,
         }
 }
 
-/* The text of a value that can be shown. False: it can't, and nothing was put. */
+/* Puts the text of a value. False if it can't be shown; then nothing is put. */
 static bool put_value(Sink *sink, const ValueSpace *space, const ValueRef *ref, const Shape *shape)
 {
         g_auto(Scalar) scalar = { 0 };
@@ -505,7 +388,7 @@ static void put_text(Sink *sink, const ValueSpace *space, const ValueRef *ref)
         Shape shape;
         bool fits =
                 shape_of(space->btf, ref, &shape) && ref->depth + shape.n_dims <= VALUE_MAX_DEPTH;
-        bool composite = is_composite(shape.element);
+        bool composite = shape_is_composite(shape.element);
         bool by_bytes = composite || shape.n_dims > 0;
 
         if (fits && !composite && shape.element && !(by_bytes && ref->bit_offset % 8) &&
@@ -522,7 +405,7 @@ static void put_text(Sink *sink, const ValueSpace *space, const ValueRef *ref)
         else if (by_bytes && ref->bit_offset % 8)
                 sink_put_format(sink, "%s that starts inside of a byte",
                                 shape.n_dims > 0 ? "array" : "struct");
-        else if (shape.no_length && (composite || element_size(shape.element) > 0))
+        else if (shape.no_length && (composite || shape_element_size(shape.element) > 0))
                 sink_put_string(sink, "how many elements there are is not known");
         else if (composite)
                 sink_put_format(sink, "more than %u elements", VALUE_MAX_ELEMENTS);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* The variables of one map: which there are, what they are called in vars/, and the texts worth
- * keeping. */
+/* The variables of one map: their names in vars/, and the texts that are kept. */
 
 #include "variables.h"
 
@@ -63,7 +62,7 @@ static bool take(DecodeBudget *budget, uint64_t bytes, uint32_t values)
         return true;
 }
 
-/* Renders only what may be kept: a long text would be made in vain. */
+/* Makes only as much of the text as may be kept: more would be made in vain. */
 static void keep_text(const ValueSpace *space, Decoded *decoded, DecodeBudget *budget)
 {
         uint64_t bytes = value_size(space, &decoded->ref);
@@ -122,7 +121,7 @@ Decoded decoded_value(const ValueSpace *space, const ValueRef *ref, char *name,
         return decoded;
 }
 
-/* The names are mostly the same, or one the end of the other: such a one is borrowed. */
+/* Mostly the names are the same, or one is the end of the other: then it is borrowed. */
 static void share_names(Variable *variable, const MetadataVariable *source)
 {
         char *name = variable->value.name;
@@ -147,7 +146,7 @@ static void variable_clear(Variable *variable)
         decoded_clear(&variable->value);
 }
 
-/* A file that says why nothing else is shown. */
+/* The file that says why nothing else is shown. */
 static Decoded decoded_note(char *name, const char *why)
 {
         Decoded decoded = { .name = name, .text = g_strdup_printf("(cannot be shown: %s)\n", why) };

@@ -6,8 +6,8 @@
  * The variables of one global-data map, decoded once and shared by all programs of the object.
  *
  * A small value that cannot change is kept as text, so that the BTF and the bytes can be dropped.
- * Of everything else only the place is kept, and the text is made again from the source when it is
- * asked for.
+ * For all other values only the place is kept, and the text is made again from the source when it
+ * is asked for.
  */
 
 #include "source.h"
@@ -17,8 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The longest text of one value, and the most values, that are kept of one map; and how many bytes
- * of values may be tried for that, for some types take long. */
+/* The longest text of a value that is kept, the most values that are kept of one map, and how many
+ * bytes of values are tried for that, since some types take long. */
 #define VARIABLES_MAX_TEXT (16u << 10)
 #define VARIABLES_MAX_KEPT 1024u
 #define VARIABLES_MAX_TRIED (64u << 10)
@@ -39,7 +39,7 @@ typedef struct Decoded {
 typedef struct Variable {
         Decoded value;
         char *declared; /* its name in the BTF */
-        char *entry;    /* what metadata.h says it would like to be called; NULL: not metadata */
+        char *entry;    /* the name that metadata.h prefers for its entry; NULL: not metadata */
 } Variable;
 
 typedef struct Variables {
@@ -49,15 +49,15 @@ typedef struct Variables {
         Variable items[];
 } Variables;
 
-/* How much may still be kept as text. */
+/* The room that is left for texts. */
 typedef struct DecodeBudget {
         size_t bytes; /* of memory */
         uint32_t values;
         size_t tried; /* bytes of values */
 } DecodeBudget;
 
-/* The variables of the DATASEC @datasec in @value. Texts are kept as far as @budget allows; it is
- * made smaller by what was taken. The caller gets one reference. Never NULL. */
+/* The variables of the DATASEC @datasec in @value. Texts are kept as far as @budget allows, and
+ * count against it. The caller gets one reference. Never NULL. */
 Variables *variables_new(const SourceValue *value, uint32_t datasec, DecodeBudget *budget);
 /* The same for a map that can't be read, with a negative errno: one file that says why. */
 Variables *variables_unreadable(int error);
@@ -71,12 +71,12 @@ bool variables_have_metadata(const Variables *variables);
 /* The space that value.h works on; borrowed from @value. */
 ValueSpace variables_space(const SourceValue *value);
 
-/* The value at @ref: what it is, and its text or members as far as @budget allows. @name is owned
- * by the result, and may be NULL. */
+/* The value at @ref, with its text or members as far as @budget allows. @name is owned by the
+ * result, and may be NULL. */
 Decoded decoded_value(const ValueSpace *space, const ValueRef *ref, char *name,
                       DecodeBudget *budget);
 
-/* The members of a struct or union, with only their names and places: an array of Decoded, whose
+/* The members of a struct or union, with their names and places only: an array of Decoded, whose
  * elements are cleared with it. */
 GArray *decoded_members(const ValueSpace *space, const ValueRef *ref);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* For each object, the files of it that were looked at. */
+/* For each object, those of its files that were looked at. */
 
 #include "versions.h"
 
@@ -14,8 +14,7 @@ typedef struct Version {
 } Version;
 
 typedef struct Group {
-        const ObjectKind *kind;
-        uint32_t id;
+        Object object;        /* kind and id alone: whose files they are */
         GHashTable *versions; /* a set of Version, by path */
 } Group;
 
@@ -23,28 +22,18 @@ struct Versions {
         Catalog *catalog;
         GHashTable *groups; /* a set of Group, by kind and id */
         guint swept;        /* how many groups the last sweep has left */
+        size_t taken;       /* bytes of memory */
 };
 
 /* Bytes for each version, with its share of the tables. */
 #define COST 64
+/* Versions take at most this part of the memory: each entry of a map that was looked at is one, and
+ * contents have to have room as well. */
+#define PART 4
 
-/* Not before there are this many more groups is it worth to look for objects that have gone without
- * our being told. */
+/* After each sweep, only this many more groups make it worth to look for objects that have gone
+ * without an event. */
 #define SWEEP_AFTER 1024
-
-static guint group_hash(gconstpointer key)
-{
-        const Group *group = key;
-
-        return group->id * 2654435761u ^ GPOINTER_TO_UINT(group->kind);
-}
-
-static gboolean group_equal(gconstpointer a, gconstpointer b)
-{
-        const Group *left = a, *right = b;
-
-        return left->id == right->id && left->kind == right->kind;
-}
 
 static void group_free(gpointer data)
 {
@@ -59,7 +48,7 @@ Versions *versions_new(Catalog *catalog)
         Versions *versions = g_new0(Versions, 1);
 
         versions->catalog = catalog;
-        versions->groups = g_hash_table_new_full(group_hash, group_equal, group_free, NULL);
+        versions->groups = g_hash_table_new_full(object_hash, object_equal, group_free, NULL);
         return versions;
 }
 
@@ -69,15 +58,28 @@ void versions_free(Versions *versions)
         g_free(versions);
 }
 
+/* False: there is no memory for another version. */
+static bool take(Versions *versions)
+{
+        if (versions->taken + COST > catalog_most_memory(versions->catalog) / PART ||
+            !catalog_take_memory(versions->catalog, COST))
+                return false;
+        versions->taken += COST;
+        return true;
+}
+
 static bool drop_group(Versions *versions, Group *group)
 {
-        catalog_give_back(versions->catalog, g_hash_table_size(group->versions) * COST);
+        size_t taken = g_hash_table_size(group->versions) * COST;
+
+        versions->taken -= taken;
+        catalog_give_back(versions->catalog, taken);
         return g_hash_table_remove(versions->groups, group);
 }
 
 static Group *lookup(Versions *versions, const ObjectKind *kind, uint32_t id)
 {
-        Group wanted = { .kind = kind, .id = id };
+        Group wanted = { .object = { .kind = kind, .id = id } };
 
         return g_hash_table_lookup(versions->groups, &wanted);
 }
@@ -97,7 +99,7 @@ void versions_drop(Versions *versions, const ObjectKind *kind, uint32_t id)
                 drop_group(versions, group);
 }
 
-/* Not every object tells us of its end. */
+/* Not every object has an event at its end. */
 static void sweep(Versions *versions)
 {
         Source *source = catalog_source(versions->catalog);
@@ -106,7 +108,7 @@ static void sweep(Versions *versions)
         for (GList *at = groups; at; at = at->next) {
                 Group *group = at->data;
 
-                if (!source_has(source, group->kind->next, group->id))
+                if (!source_has(source, group->object.kind->next, group->object.id))
                         drop_group(versions, group);
         }
         versions->swept = g_hash_table_size(versions->groups);
@@ -120,15 +122,14 @@ static Group *find_group(Versions *versions, const ObjectKind *kind, uint32_t id
                 return group;
         if (g_hash_table_size(versions->groups) > 2 * versions->swept + SWEEP_AFTER)
                 sweep(versions);
-        group = g_new(Group, 1);
-        group->kind = kind;
-        group->id = id;
+        group = g_new0(Group, 1);
+        group->object = (Object){ .kind = kind, .id = id };
         group->versions = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
         g_hash_table_add(versions->groups, group);
         return group;
 }
 
-/* FNV-1a: two versions in a row have to differ, no more. */
+/* FNV-1a. It is enough if two versions in a row differ. */
 static uint64_t hash_of(const uint8_t *bytes, size_t size)
 {
         uint64_t hash = 0xcbf29ce484222325;
@@ -150,7 +151,7 @@ int64_t versions_since(Versions *versions, const ObjectKind *kind, uint32_t id, 
                 return version->since;
         if (!version) {
                 /* A value that can't be remembered may have changed. */
-                if (!catalog_take_memory(versions->catalog, COST))
+                if (!take(versions))
                         return now;
                 version = g_new(Version, 1);
                 *version = (Version){ .path = path, .since = made };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Load and unload events.
+ * Puts load and unload events in order.
  *
  * Two orders need care. A ring belongs to a CPU, so a load and the unload that follows it may stand
  * in two rings, and a pass over the rings can meet the unload first. As program ids are not used
@@ -28,20 +28,21 @@
 #include <unistd.h>
 
 G_STATIC_ASSERT(FEED_ALARM == RING_SIZE / 2);
+G_STATIC_ASSERT(WATCH_TAG_SIZE == RING_TAG_SIZE);
 
 /* While the bells are silent: milliseconds from one look at the rings to the next, and how many
  * looks in a row have to find nothing new before the bells are set again. Looks take time from
- * those who load and unload; between two of them, the kernel's cache still has a program that has
- * gone. */
+ * processes that load and unload. Between two looks, the kernel's cache still has a program that
+ * has gone. */
 #define ROUND_MS 2
 #define QUIET_ROUNDS 2
 
 struct Watch {
         GArray *rings;        /* elements: Ring */
-        GArray *loads;        /* of the pass that is being made; elements: uint32_t */
-        GArray *unloads;      /* the same */
+        GArray *loads;        /* of the pass that is being made; elements: RingLoad */
+        GArray *unloads;      /* the same; elements: uint32_t */
         GHashTable *unloaded; /* ids whose unload the pass before has met */
-        bool spoilt;          /* the pass before has missed something */
+        bool spoilt;          /* the pass before may have missed something */
         uint64_t written;     /* rings_written() at the follower's last look */
         guint quiet;          /* looks since then that have found the same */
         int epoll;
@@ -51,7 +52,7 @@ struct Watch {
         atomic_int broken;         /* 0, or -errno: there are no more events */
 };
 
-/* Takes up what another thread has left here. */
+/* Takes up the rings that another thread has left here. */
 static void take_arrived(Watch *watch)
 {
         GArray *arrived;
@@ -66,8 +67,8 @@ static void take_arrived(Watch *watch)
         watch->quiet = 0;
 }
 
-/* Sets the bells or silences them, and returns what *@wait becomes. A record that was written while
- * the bells were being set may not have rung: it is found by one more look after that. */
+/* Sets the bells or silences them. Returns the new *@wait. A record that was written while the
+ * bells were being set may not have rung, so there is one more look after that. */
 static int next_round(Watch *watch)
 {
         uint64_t written = rings_written(watch->rings);
@@ -101,18 +102,19 @@ int watch_take(Watch *watch, WatchFunc func, void *data, int *wait)
                                        watch->unloads);
 
         for (guint i = 0; i < watch->loads->len; i++) {
-                uint32_t id = g_array_index(watch->loads, uint32_t, i);
+                const RingLoad *load = &g_array_index(watch->loads, RingLoad, i);
+                const WatchEvent event = { true, load->id, load->pid, load->time, load->tag };
 
-                if (!g_hash_table_contains(watch->unloaded, GUINT_TO_POINTER(id)))
-                        func(true, id, data);
+                if (!g_hash_table_contains(watch->unloaded, GUINT_TO_POINTER(load->id)))
+                        func(&event, data);
         }
         if (g_hash_table_size(watch->unloaded) > 0)
                 g_hash_table_remove_all(watch->unloaded);
         for (guint i = 0; i < watch->unloads->len; i++) {
-                uint32_t id = g_array_index(watch->unloads, uint32_t, i);
+                const WatchEvent event = { .id = g_array_index(watch->unloads, uint32_t, i) };
 
-                g_hash_table_add(watch->unloaded, GUINT_TO_POINTER(id));
-                func(false, id, data);
+                g_hash_table_add(watch->unloaded, GUINT_TO_POINTER(event.id));
+                func(&event, data);
         }
         g_array_set_size(watch->loads, 0);
         g_array_set_size(watch->unloads, 0);
@@ -126,8 +128,8 @@ void watch_wait(Watch *watch, int wait)
 {
         struct epoll_event events[16];
 
-        /* All that is in the set is edge-triggered: this takes the edges. That it ends early, by a
-         * signal or because there are more, does no harm. */
+        /* Everything in the set is edge-triggered, and this takes the edges. It does no harm if it
+         * ends early, by a signal or because there are more. */
         epoll_wait(watch->epoll, events, G_N_ELEMENTS(events), wait);
 }
 
@@ -135,7 +137,8 @@ void watch_wake(Watch *watch)
 {
         static const uint64_t one = 1;
 
-        /* It can only fail if the counter is full; and each write wakes, read or not. */
+        /* It can only fail if the counter is full. Each write wakes, whether the last one was read
+         * or not. */
         if (write(watch->waker, &one, sizeof(one)) < 0)
                 return;
 }
@@ -188,7 +191,7 @@ static Watch *new_empty(void)
         Watch *watch = g_new0(Watch, 1);
 
         watch->rings = rings_new();
-        watch->loads = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+        watch->loads = g_array_new(FALSE, FALSE, sizeof(RingLoad));
         watch->unloads = g_array_new(FALSE, FALSE, sizeof(uint32_t));
         watch->unloaded = g_hash_table_new(NULL, NULL);
         watch->spoilt = true;
@@ -213,7 +216,7 @@ static int watch_open(Watch *watch, int *news)
         if (watch->epoll < 0 || watch->waker < 0 ||
             epoll_ctl(watch->epoll, EPOLL_CTL_ADD, watch->waker, &event) < 0)
                 return -errno;
-        /* First, so that no CPU comes online unnoticed while the rings are opened. */
+        /* This comes first, so that no CPU comes online unnoticed while the rings are opened. */
         *news = feed_listen();
         if (*news < 0)
                 return *news;

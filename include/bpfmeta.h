@@ -24,9 +24,9 @@
  */
 
 /*
- * What is declared before the type. Static, so that several files of one object can have variables
- * of one name: `bpftool gen object` keeps them all. Volatile, so that a program that reads its own
- * metadata sees what the loader has put there before the load.
+ * The words before the type. Static, so that several files of one object can have variables of one
+ * name: `bpftool gen object` keeps them all. Volatile, so that a program that reads its own
+ * metadata sees values that the loader has put there before the load.
  */
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 14
 /*
@@ -42,7 +42,7 @@
 #error "The BTF of this gcc describes a signed char in a way that the kernel refuses, and the metadata would be lost: compile with -funsigned-char."
 #endif
 
-/* What stands after the name: the section, and that no optimiser may drop the variable. */
+/* The words after the name: the section, and that no optimiser may drop the variable. */
 #define BPFMETA_PLACE_ __attribute__((__section__(".rodata"), __used__))
 
 /*
@@ -94,8 +94,8 @@
 #define BPF_METADATA_BUILD_HOST(text) BPF_METADATA(build_host, text)
 
 /*
- * What the build system knows, passed as -DBPFMETA_REPOSITORY='"https://..."' and so on. The
- * command bpfmeta-cflags prints these for a git checkout. What is not defined is left out. A value
+ * Facts that the build system passes as -DBPFMETA_REPOSITORY='"https://..."' and so on. The command
+ * bpfmeta-cflags prints these for a git checkout. Names that are not defined are left out. A value
  * is an initialiser of an array of char: a string literal or a list of bytes in braces, which is
  * how bpfmeta-cflags writes a text that would need quoting on its way through a build system.
  */
@@ -105,7 +105,7 @@
         BPFMETA_COMMIT_TIME_                                                                       \
         BPFMETA_BUILD_TIME_                                                                        \
         BPFMETA_BUILD_HOST_                                                                        \
-        /* Takes the semicolon, as there may be no variable to take it. */                         \
+        /* Takes the semicolon, since there may be no variable to take it. */                      \
         BPFMETA_NOTHING_
 
 #define BPFMETA_TEXT_(name, ...)                                                                   \

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * mount.bpfmetafs: what mount(8) runs for the type bpfmetafs.
+ * mount.bpfmetafs: mount(8) runs it for the type bpfmetafs.
  *
- * It keeps mount(8)'s contract for helpers (its arguments, its exit codes, -f, -N, remount), finds
- * what is wrong with the request before anything is started, and then becomes the daemon, which
- * returns when the tree answers. It needs no rights of its own: what a user may mount is decided by
- * the daemon and the kernel.
+ * It keeps mount(8)'s contract for helpers (its arguments, its exit codes, -f, -N, remount), and
+ * finds faults of the request before anything is started. Then it becomes the daemon, which returns
+ * when the tree answers. It needs no rights of its own: the daemon and the kernel decide what a
+ * user may mount.
  */
 
 #include "command.h"
+#include "mounted.h"
 #include "namespace.h"
 #include "options.h"
 
@@ -24,7 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* How the helper was called. What points somewhere is borrowed from the command line. */
+/* The call of the helper. Pointers are borrowed from the command line, unless they are owned. */
 typedef struct Call {
         bool sloppy;
         bool fake;
@@ -35,8 +36,8 @@ typedef struct Call {
         const char *type;
         const char *spec;
         const char *dir;
-        GString *list;  /* owned: the lists that followed -o, as one */
-        char *absolute; /* owned: dir, if it had to be made so */
+        GString *list;  /* owned: the lists behind each -o, joined */
+        char *absolute; /* owned: dir, if it was relative */
 } Call;
 
 static void call_clear(Call *call)
@@ -45,19 +46,6 @@ static void call_clear(Call *call)
         g_free(call->absolute);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Call, call_clear)
-
-/* What mountinfo says of a mounted tree. */
-typedef struct Mounted {
-        char *flags;  /* words of the mount: "rw,nosuid" */
-        char *shared; /* words of the filesystem behind it: "rw,user_id=0,allow_other" */
-} Mounted;
-
-static void mounted_clear(Mounted *mounted)
-{
-        g_free(mounted->flags);
-        g_free(mounted->shared);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Mounted, mounted_clear)
 
 /* Says what is wrong; returns @code. */
 static int G_GNUC_PRINTF(2, 3) fail(int code, const char *format, ...)
@@ -74,8 +62,7 @@ static int G_GNUC_PRINTF(2, 3) fail(int code, const char *format, ...)
 
 static const char usage[] =
         "Usage: mount.bpfmetafs SPEC DIR [OPTION]...\n"
-        "Mount the tree of the loaded BPF programs (SPEC bpf), or of those in an object\n"
-        "file (SPEC its path), at the directory DIR.\n"
+        "Mount at DIR the loaded BPF programs (SPEC bpf) or an object file (its path).\n"
         "\n"
         "  -f, --fake          check everything, but do not mount\n"
         "  -h, --help          show this help and exit\n"
@@ -86,10 +73,9 @@ static const char usage[] =
         "  -t, --types=TYPE    the filesystem type: bpfmetafs or fuse.bpfmetafs\n"
         "  -V, --version       show the version and exit\n"
         "  -v, --verbose       say what is run\n"
-        "\n"
         "Mount options, besides those of mount(8):\n";
 
-/* The operands are the last words of @argv then. */
+/* Afterwards the operands are the last words of @argv. */
 static int parse(Call *call, int argc, char **argv)
 {
         static const struct option words[] = {
@@ -173,36 +159,9 @@ static int print_help(void)
 }
 
 /*
- * Looks in @text, of a mountinfo, for a tree of ours at the absolute path @dir, on top of what else
- * may be mounted there. -ENOENT: there is none. proc_pid_mountinfo(5): "ID PARENT DEV ROOT DIR
- * FLAGS [TAG]... - TYPE SOURCE SHARED", with blanks in the fields as octal escapes.
- */
-static int find_mounted(const char *text, const char *dir, Mounted *out)
-{
-        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-
-        for (guint i = g_strv_length(lines); i-- > 0;) {
-                g_auto(GStrv) words = g_strsplit(lines[i], " ", -1);
-                guint n_words = g_strv_length(words);
-                g_autofree char *at = n_words > 6 ? g_strcompress(words[4]) : NULL;
-                guint dash = 6;
-
-                if (g_strcmp0(at, dir) != 0)
-                        continue;
-                while (dash < n_words && strcmp(words[dash], "-") != 0)
-                        dash++;
-                if (dash + 3 >= n_words || strcmp(words[dash + 1], "fuse.bpfmetafs") != 0)
-                        return -ENOENT;
-                out->flags = g_strdup(words[5]);
-                out->shared = g_strdup(words[dash + 3]);
-                return 0;
-        }
-        return -ENOENT;
-}
-
-/*
  * The first option in @asked that a remount would have to change and can't; NULL if there is none.
- * The root shows what uid=, gid= and mode= were; of memory= and noevents nothing can be seen.
+ * The root shows the values of uid=, gid= and mode=; nothing shows memory=, noevents, contents,
+ * netns, log and rules=.
  */
 static const char *find_fixed(const Options *asked, bool allow_other, const struct stat *root)
 {
@@ -212,6 +171,14 @@ static const char *find_fixed(const Options *asked, bool allow_other, const stru
                 return "memory";
         if (asked->given & OPTIONS_NOEVENTS)
                 return "noevents";
+        if (asked->given & OPTIONS_RULES)
+                return "rules";
+        if (asked->given & OPTIONS_CONTENTS)
+                return "contents";
+        if (asked->given & OPTIONS_NETNS)
+                return "netns";
+        if (asked->given & OPTIONS_LOG)
+                return "log";
         if (asked->given & OPTIONS_ALLOW_OTHER && !allow_other)
                 return "allow_other";
         if (asked->given & OPTIONS_UID && asked->uid != root->st_uid)
@@ -223,18 +190,18 @@ static const char *find_fixed(const Options *asked, bool allow_other, const stru
         return NULL;
 }
 
-/* What is looked at where it is mounted, by system calls alone. */
+/* Facts that are looked up where the tree is to be mounted, by system calls alone. */
 typedef struct Look {
         const Call *call;
         int proc; /* the caller's /proc/self */
 
         struct stat dir;
-        int dir_error; /* the errno of asking for that, or 0 */
-        char *path;    /* of the directory, without links; NULL if it can't be told */
+        int dir_error; /* the errno of stat(2), or 0 */
+        char *path;    /* of the directory, without links; NULL if it is not known */
         int path_error;
         GString *mounts;  /* mountinfo */
-        const char *word; /* of the kernel's: what mount(8) makes the spec from in this directory,
-                             or NULL */
+        const char *word; /* the kernel's word that is also a file in this directory, so that
+                             mount(8) made the spec a path; or NULL */
         struct stat spec;
 } Look;
 
@@ -247,19 +214,7 @@ static void look_clear(Look *look)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Look, look_clear)
 
-static void look_at_mounts(Look *look)
-{
-        int fd = openat(look->proc, "mountinfo", O_RDONLY | O_CLOEXEC);
-        char buffer[4096];
-        ssize_t length;
-
-        while (fd >= 0 && (length = read(fd, buffer, sizeof(buffer))) > 0)
-                g_string_append_len(look->mounts, buffer, length);
-        if (fd >= 0)
-                close(fd);
-}
-
-/* mount(8) makes a path of a word that names something in the working directory. */
+/* If a word names a file in the working directory, mount(8) turns it into a path. */
 static void look_at_spec(Look *look)
 {
         const char *spec = look->call->spec;
@@ -282,7 +237,7 @@ static void look(void *data)
         look->dir_error = stat(look->call->dir, &look->dir) < 0 ? errno : 0;
         look->path = realpath(look->call->dir, NULL);
         look->path_error = look->path ? 0 : errno;
-        look_at_mounts(look);
+        mounted_read(look->proc, look->mounts);
         look_at_spec(look);
 }
 
@@ -302,8 +257,8 @@ static void do_remount(void *data)
 }
 
 /*
- * Changes the flags of the tree at the directory. What stands in mount(8)'s list counts over what
- * is in force, and what is not in the list stays: a list need not be complete.
+ * Changes the flags of the tree at the directory. Flags in mount(8)'s list override those that are
+ * in force. Flags that are not in the list stay: a list need not be complete.
  */
 static int remount(const Call *call, const Namespace *namespace, const Look *found,
                    const Options *asked)
@@ -319,13 +274,13 @@ static int remount(const Call *call, const Namespace *namespace, const Look *fou
         if (!found->path)
                 return fail(EXIT_MOUNT, "'%s' cannot be remounted: %s", shown,
                             g_strerror(found->path_error));
-        if (find_mounted(found->mounts->str, found->path, &mounted) < 0)
+        if (mounted_find(found->mounts->str, found->path, &mounted) < 0)
                 return fail(EXIT_MOUNT,
                             "'%s' cannot be remounted, for no bpfmetafs is mounted there; mount it "
                             "without 'remount'",
                             shown);
 
-        /* mountinfo lists suid and dev by not saying nosuid and nodev. */
+        /* mountinfo has no words for suid and dev: it leaves out nosuid and nodev. */
         flags = g_strdup_printf("suid,dev,%s", mounted.flags);
         options_parse(options, flags, true, NULL);
         options_parse(options, mounted.shared, true, NULL);
@@ -358,8 +313,8 @@ static int remount(const Call *call, const Namespace *namespace, const Look *fou
 }
 
 /*
- * The source for the daemon. A directory, a socket and so on can't be meant as an object file. A
- * regular file can, or the kernel: then NULL, and it has been said.
+ * The source for the daemon. A directory, a socket and the like can't be meant as an object file. A
+ * regular file can: then it is not clear what was meant, and the result is NULL after a message.
  */
 static const char *find_source(const Look *found)
 {
@@ -378,8 +333,8 @@ static const char *find_source(const Look *found)
         return NULL;
 }
 
-/* An operand that can't be mistaken for an option: a path that begins with '-' gets "./" before it.
- */
+/* Makes sure that an operand is not taken for an option: a path that begins with '-' gets "./" in
+ * front. */
 static char *operand(const char *word)
 {
         return g_strconcat(*word == '-' ? "./" : "", word, NULL);
@@ -389,6 +344,7 @@ static char *operand(const char *word)
 static GPtrArray *daemon_arguments(const Call *call, const char *source)
 {
         GPtrArray *arguments = g_ptr_array_new_with_free_func(g_free);
+        g_autofree char *list = options_without_rw(call->list->str);
 
         g_ptr_array_add(arguments, g_strdup("bpfmetafs"));
         g_ptr_array_add(arguments, operand(source));
@@ -399,9 +355,9 @@ static GPtrArray *daemon_arguments(const Call *call, const char *source)
                 g_ptr_array_add(arguments, g_strdup("-N"));
                 g_ptr_array_add(arguments, g_strdup(call->namespace));
         }
-        if (call->list->len > 0) {
+        if (*list) {
                 g_ptr_array_add(arguments, g_strdup("-o"));
-                g_ptr_array_add(arguments, g_strdup(call->list->str));
+                g_ptr_array_add(arguments, g_steal_pointer(&list));
         }
         g_ptr_array_add(arguments, NULL);
         return arguments;
@@ -430,6 +386,7 @@ static int mount_tree(const Call *call, const Look *found)
 {
         g_autofree char *fault =
                 command_mountpoint_fault(call->dir, found->dir_error, found->dir.st_mode);
+        g_autofree char *already = NULL;
         g_autoptr(GPtrArray) arguments = NULL;
         const char *source;
 
@@ -438,6 +395,10 @@ static int mount_tree(const Call *call, const Look *found)
         source = find_source(found);
         if (!source)
                 return EXIT_USAGE;
+        if (found->path)
+                already = mounted_fault(found->mounts->str, found->path, source);
+        if (already)
+                return fail(EXIT_MOUNT, "%s", already);
         arguments = daemon_arguments(call, source);
         if (call->verbose)
                 print_arguments(arguments);
@@ -451,8 +412,8 @@ static int run(const Call *call)
         g_autoptr(GError) error = NULL;
         g_auto(Look) found = { .call = call, .mounts = g_string_new(NULL) };
 
-        /* Entered from the other namespace, it tells about that. */
-        found.proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        /* Its mountinfo is read in the other namespace, and tells of that one. */
+        found.proc = mounted_open_proc();
         if (!options_parse(options, call->list->str, call->sloppy, &error))
                 return fail(EXIT_USAGE, "%s", error->message);
         if (call->namespace)

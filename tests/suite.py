@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What tests/run runs, as parts. One more than there are CPUs run side by side, for most wait now and then;
-what a part says is shown when it has ended, all of it at once."""
+"""What tests/run runs, as parts. Two more than there are CPUs run side by side, for most wait now and then;
+what a part says is shown when it has ended, all of it at once.
+
+One build is made after the other. Beside the builds runs what needs the kernel for itself: what keeps others'
+programs loaded, the crowd, and the storms. Then come all other tests of the kernel, beside each other."""
 
 import contextlib
 import dataclasses
+import json
 import os
 import pathlib
 import re
@@ -20,18 +24,22 @@ sys.path.insert(0, str(TESTS / "integration"))
 
 import bpf  # noqa: E402
 
-# Compilers and options of meson. With warnings as errors, all of them.
+# For meson, in all builds: warnings are errors.
+OPTIONS = ["--prefix=/usr", "-Dwerror=true"]
+# For a sanitizer: it sees the same in code that is optimized less, and lines are all that it tells. That takes
+# half as long to compile.
+SANITIZER = ["-Db_lundef=false", "-Doptimization=1", "-Dc_args=-g1"]
+# Compilers, and more options. The fuzz targets are a part of clang's build.
 BUILDS = {
     "plain": ("gcc", []),
-    "clang": ("clang", []),
-    "sanitized": ("gcc", ["-Db_sanitize=address,undefined", "-Db_lundef=false"]),
-    "threads": ("gcc", ["-Db_sanitize=thread", "-Db_lundef=false"]),
-    "fuzz": ("clang", ["-Dfuzz=true", "-Dtests=false"]),
+    "sanitized": ("gcc", ["-Db_sanitize=address,undefined", *SANITIZER]),
+    "threads": ("gcc", ["-Db_sanitize=thread", *SANITIZER]),
+    "clang": ("clang", ["-Dfuzz=true", "-Doptimization=1"]),
 }
-FUZZ_TARGETS = ["object", "options", "value"]
+FUZZ_TARGETS = ["object", "options", "rules", "value"]
 
 # Seconds of storms against the plain build, against each of the others, and of each fuzz target.
-USUAL = 60, 30, 30
+USUAL = 30, 15, 10
 LONG = 600, 600, 600
 
 SANITIZERS = {
@@ -39,32 +47,51 @@ SANITIZERS = {
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     "TSAN_OPTIONS": "halt_on_error=0:exitcode=66",
 }
-# The files of the integration tests that are not beside all others, by kind. Tests that load what nobody
-# can read to its end are apart from those that read all of the tree, and so are storms. The daemons in
-# which the soak has to see faults keep others' programs loaded. Where the crowd is, there is more to read.
+# The files of the integration tests that are not among the rest. "maps" and the rest are halves of about the same
+# length. What is "apart from the tree" asks for nothing that others load: builds and packages.
 FILES = {
     "storm": ["test_soak.py"],
     "hostile": ["test_hostile.py", "test_bounds.py"],
-    "all": ["test_tree.py", "test_recipes.py"],
+    "all": ["test_tree.py", "test_recipes.py", "test_bench.py", "test_check_tree.py"],
     "crowd": ["test_crowd.py"],
+    "apart from the tree": ["test_packages.py", "test_header.py", "test_examples.py", "test_check.py", "test_suite.py"],
+    "maps": ["test_contents.py", "test_differential.py", "test_entries.py", "test_entries_differential.py",
+             "test_hostile_entries.py", "test_let_go.py", "test_map_types.py", "test_values.py"],
 }
+# Kinds of parts that are not beside each other. Tests that load what nobody can read to its end are apart from
+# those that read all of the tree, and so are storms. The daemons in which the soak has to see faults keep others'
+# programs loaded. Where the crowd is, there is more to read. Unit tests that ask the kernel look at what the whole
+# machine does.
 APART = {
+    "units": ("units", "storm", "faults", "crowd"),
     "storm": ("hostile", "all", "crowd", "tests"),
     "faults": ("storm", "hostile", "all", "crowd", "tests"),
     "hostile": ("all", "crowd"),
     "all": ("crowd",),
     "crowd": ("tests",),
 }
+# In files whose other tests read all of the tree.
+BUILT_ANEW = [f"test_recipes.py::test_{name}" for name in ("installing_by_hand", "quickstart",
+                                                          "quickstart_says_what_fails")]
 STORMS = "test_soak.py::test_the_tree_survives_storms"
+CONTENTS = "test_soak.py::test_it_survives_them_with_contents"
+# Of the other tests of the soak, those that can't be beside another one.
+FAULTS = ["test_soak.py::test_a_broken_daemon_is_seen", "test_soak.py::test_it_cleans_up_when_interrupted"]
 # What says nothing of another build than the plain one: figures and bounds of memory, for it is many times
-# larger; and what is about the header, its compilers, the project's files and its other builds.
-NOT_OF_A_BUILD = [*(f"--ignore=test_{name}.py" for name in ("bench", "bounds", "examples", "header")),
-                  "-m", "not files", *(f"--deselect=test_recipes.py::test_{name}"
-                                       for name in ("quickstart", "installing_by_hand"))]
+# larger; what is about the header, its compilers, the project's files and its other builds; and what other
+# programs, shells and scripts make of the same tree.
+NOT_OF_A_BUILD = ("authors", "bench", "bounds", "check", "completion", "examples", "header", "let_go", "other_programs",
+                  "quickstart", "recipes")
+# With a sanitizer, all that has to do with time and events is tried by test_tree in both ways; what else the
+# tests do is the same code in both.
+ONCE = ["-m", "not files", "-k", "not noevents"]
 # pytest's exit status if what it was told to select is in another part.
 NOTHING_SELECTED = 5
 # How long a part may take to end when it is told to.
 PATIENCE = 60
+# How long a command of a part may run, in seconds: several times what the longest takes on a slow machine.
+# What hangs is a failure, and does not hold up the rest.
+LIMIT = 1200
 
 
 @dataclasses.dataclass
@@ -80,6 +107,7 @@ class Part:
     kind: str = "any"
     apart: tuple = ()
     counts: list = dataclasses.field(default_factory=lambda: [0, 0, 0])
+    cpu: float = 0  # seconds that it has computed
     log: object = None
     state: str = "waits"
 
@@ -98,8 +126,8 @@ class Part:
 class Runner:
     """Runs parts, in the order in which they are given where there is a choice."""
 
-    def __init__(self, parts, work, jobs, out):
-        self.parts, self.work, self.jobs, self.out = parts, work, jobs, out
+    def __init__(self, parts, work, jobs, out, limit=LIMIT):
+        self.parts, self.work, self.jobs, self.out, self.limit = parts, work, jobs, out, limit
         self.changed = threading.Condition()
         self.processes = set()
         self.is_ended = False
@@ -114,14 +142,19 @@ class Runner:
         return [sum(column) for column in zip(*(part.counts for part in self.parts))]
 
     def end(self):
-        """No part is begun any more, and those that run are told to end, as a terminal would do it."""
+        """No part is begun any more, and those that run are told to end."""
         with self.changed:
             self.is_ended = True
             self.changed.notify_all()
-        for process in list(self.processes):
+        self.stop(list(self.processes))
+
+    @staticmethod
+    def stop(processes):
+        """As a terminal would do it."""
+        for process in processes:
             process.send_signal(signal.SIGINT)
         until = time.monotonic() + PATIENCE
-        for process in list(self.processes):
+        for process in processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(0, until - time.monotonic()))
             # It, or what it has started.
@@ -168,7 +201,8 @@ class Runner:
         with self.changed:
             if self.is_ended:
                 return
-            self.out.write(f"== {part.name}: {time.monotonic() - began:.0f} s\n".encode() + text)
+            head = f"== {part.name}: {time.monotonic() - began:.0f} s, {part.cpu:.0f} s of CPU\n"
+            self.out.write(head.encode() + text)
             self.out.flush()
             part.state = "failed" if part.counts[1] else "ended"
 
@@ -181,9 +215,15 @@ class Runner:
                                        stdout=log or part.log, stderr=subprocess.STDOUT,
                                        start_new_session=True, env={**os.environ, **environment})
             self.processes.add(process)
-        status = process.wait()
+        too_long = threading.Timer(self.limit, self.stop, [[process]])
+        too_long.start()
+        with contextlib.suppress(ChildProcessError):
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            part.cpu += used.ru_utime + used.ru_stime
+        too_long.cancel()
         self.processes.discard(process)
-        return status
+        return process.wait()
 
 
 def count(path):
@@ -201,77 +241,121 @@ def count(path):
     return total - bad - skipped, bad, skipped
 
 
+def targets(name, directory):
+    """What of a build is made, for ninja; nothing means all. ThreadSanitizer has something to see only where
+    there are threads."""
+    if name != "threads":
+        return []
+
+    def known(what):
+        return json.loads(subprocess.run(["meson", "introspect", directory, what], check=True,
+                                         stdout=subprocess.PIPE).stdout)
+
+    paths = [path for one in known("--targets") if one["installed"] for path in one["filename"]]
+    paths += [one["cmd"][0] for one in known("--tests") if any("-threads" in suite for suite in one["suite"])]
+    return [os.path.relpath(path, directory) for path in paths]
+
+
 class Suite:
     def __init__(self, work, quick, long, arguments):
         self.work, self.arguments = work, arguments
         self.soak, self.other_soak, self.fuzz = LONG if long else USUAL
         self.own_kernel = subprocess.run([TESTS / "loads-programs"], check=False).returncode == 0
-        self.runner = Runner(self.parts(quick), work, os.cpu_count() + 1, sys.stdout.buffer)
+        self.objects = work / "objects"
+        self.objects.mkdir()
+        self.runner = Runner(self.parts(quick), work, os.cpu_count() + 2, sys.stdout.buffer,
+                             LIMIT + self.soak)
 
     def parts(self, quick):
         names = ["plain"] if quick else list(BUILDS)
-        tested = [name for name in names if name != "fuzz"]
-        parts = [Part(f"{name}: build", self.builder(name)) for name in names]
-        # Those of the suite kernel look at what the whole machine does.
-        parts += [Part(f"{name}: unit tests", self.units(name), needs=f"{name}: build", kind="units",
-                       apart=("units", *APART, "tests"))
-                  for name in tested]
-        if not self.own_kernel:
+        # Each takes all CPUs that it gets; what measures time beside it goes first.
+        parts = [Part(f"{name}: build", self.builder(name), after=tuple(f"{one}: build" for one in names[:i]))
+                 for i, name in enumerate(names)]
+        if self.own_kernel:
+            parts += self.integration_parts(names)
+        else:
             parts.append(Part("virtual machine: tests that ask a kernel", self.virtual_machine))
             parts += [Part(f"{name}: integration tests", self.no_kernel)
-                      for name in tested if name not in ("plain", "clang")]
-        else:
-            parts += self.integration_parts(tested)
+                      for name in names if name not in ("plain", "clang")]
+        parts += [Part(f"{name}: unit tests", self.units(name, "unit"), needs=f"{name}: build")
+                  for name in names]
         if not quick:
-            parts += [Part(f"fuzz: {name}, {self.fuzz} s", self.fuzzer(name), needs="fuzz: build")
+            parts += [Part(f"fuzz: {name}, {self.fuzz} s", self.fuzzer(name), needs="clang: build")
                       for name in FUZZ_TARGETS]
-        # Nothing else that asks the kernel may run beside the faults: they are for the time of the builds.
-        return sorted(parts, key=lambda part: part.kind != "faults" and part.name != "plain: build")
+        return parts
 
-    def integration_parts(self, tested):
-        other = NOT_OF_A_BUILD
+    def integration_parts(self, names):
+        """With the unit tests that ask the kernel. The order is that in which they are begun."""
+        def of_a_build(*kinds):
+            """A file that is named is run, also if it is to be ignored."""
+            files = [file for kind in kinds for file in FILES[kind]]
+            return [file for file in files if file[len("test_"):-len(".py")] not in NOT_OF_A_BUILD]
+
+        ignored = [f"--ignore=test_{name}.py" for name in NOT_OF_A_BUILD]
         # (build, what, kind, and what of its files)
-        wanted = [
+        first = [
+            ("plain", "does the soak see faults", "faults", FAULTS),
+            ("plain", "builds and packages", "any", [*FILES["apart from the tree"], *BUILT_ANEW]),
+            ("plain", "in a crowd", "crowd", FILES["crowd"]),
             ("plain", "soak", "storm", [STORMS]),
-            ("plain", "does the soak see faults", "faults", [*FILES["storm"], f"--deselect={STORMS}"]),
+            ("plain", "soak with contents", "storm", [CONTENTS]),
+            ("plain", "what the soak says", "storm", [*FILES["storm"], *(f"--deselect={name}" for name in (
+                STORMS, CONTENTS, *FAULTS))]),
             ("sanitized", "soak", "storm", [STORMS]),
             ("threads", "soak", "storm", [STORMS]),
-            ("plain", "hostile programs", "hostile", FILES["hostile"]),
-            ("sanitized", "hostile programs", "hostile", ["test_hostile.py", *other]),
+        ]
+        then = [
+            ("plain", "tree and recipes", "all", [*FILES["all"], *(f"--deselect={name}" for name in BUILT_ANEW)]),
             ("plain", "integration tests", "tests", []),
-            ("sanitized", "integration tests", "tests", other),
-            ("plain", "tree and recipes", "all", FILES["all"]),
-            ("sanitized", "tree and recipes", "all", [*FILES["all"], *other]),
+            ("sanitized", "integration tests", "tests", [*ignored, *ONCE]),
+            ("sanitized", "maps", "tests", [*of_a_build("maps"), *ONCE]),
+            ("sanitized", "tree", "all", [*of_a_build("all"), *ONCE[:2]]),
+            ("plain", "maps", "tests", FILES["maps"]),
             # Without events there is one thread.
             ("threads", "tree", "all", ["test_tree.py", "-k", "not noevents"]),
-            ("plain", "in a crowd", "crowd", FILES["crowd"]),
+            ("threads", "links", "tests", ["test_links.py", "test_let_go.py", "test_netns.py", "-k",
+                                           "not noevents"]),
+            ("plain", "hostile programs", "hostile", FILES["hostile"]),
+            ("sanitized", "hostile programs", "hostile", [*of_a_build("hostile"), *ONCE]),
         ]
-        seconds = dict.fromkeys(tested, self.other_soak) | {"plain": self.soak}
-        return [Part(f"{build}: {what}", self.integration(build, what, words, seconds[build]),
-                     needs=f"{build}: build", kind=kind, apart=APART.get(kind, ()))
-                for build, what, kind, words in wanted if build in tested]
+        seconds = dict.fromkeys(names, self.other_soak) | {"plain": self.soak}
+
+        def made(wanted, after):
+            return [Part(f"{build}: {what}", self.integration(build, what, words, seconds[build]),
+                         needs=f"{build}: build", after=after, kind=kind, apart=APART.get(kind, ()))
+                    for build, what, kind, words in wanted if build in names]
+
+        first = made(first, ())
+        alone = tuple(part.name for part in first if part.kind != "any")
+        units = [Part(f"{name}: unit tests that ask the kernel", self.units(name, "kernel"), needs=f"{name}: build",
+                      after=alone, kind="units", apart=APART["units"]) for name in names]
+        return [*first, *units, *made(then, alone)]
 
     def builder(self, name):
         compiler, options = BUILDS[name]
+        directory = self.work / name
 
         def build(part):
             with open(self.work / f"{name}.build", "w+b") as log:
-                for argv in (("meson", "setup", self.work / name, TESTS.parent, "--prefix=/usr",
-                              "-Dwerror=true", *options), ("ninja", "-C", self.work / name)):
-                    if self.runner.call(part, *argv, log=log, CC=compiler) != 0:
-                        log.seek(0)
-                        part.log.write(log.read())
-                        part.fail(f"build {name}")
-                        return
+                failed = self.runner.call(part, "meson", "setup", directory, TESTS.parent, *OPTIONS, *options,
+                                          log=log, CC=compiler) or \
+                    self.runner.call(part, "nice", "-n", "5", "ninja", "-C", directory, *targets(name, directory),
+                                     log=log)
+                if failed:
+                    log.seek(0)
+                    part.log.write(log.read())
+                    part.fail(f"build {name}")
 
         return build
 
-    def units(self, name):
+    def units(self, name, suite):
+        if name == "threads":
+            suite += "-threads"
+
         def run(part):
-            words = [] if self.own_kernel else ["--no-suite", "kernel"]
             status = self.runner.call(part, "meson", "test", "-C", self.work / name, "--no-rebuild",
-                                      "--print-errorlogs", *words, **SANITIZERS)
-            self.judge(part, self.work / name / "meson-logs" / "testlog.junit.xml", status)
+                                      "--print-errorlogs", "--suite", suite, "--logbase", suite, **SANITIZERS)
+            self.judge(part, self.work / name / "meson-logs" / f"{suite}.junit.xml", status)
 
         return run
 
@@ -291,7 +375,8 @@ class Suite:
                 self.work / build, scratch, "/usr/bin/python3", "-B", "-m", "pytest",
                 "-p", "no:cacheprovider", "-q", "-ra", f"--rootdir={place}", f"--basetemp={scratch}/tmp",
                 f"--junit-xml={result}", *chosen, *self.arguments,
-                BPFMETAFS_TEST_SOAK_SECONDS=str(seconds), **SANITIZERS)
+                BPFMETAFS_TEST_SOAK_SECONDS=str(seconds), BPFMETAFS_TEST_BUILDS=str(self.work),
+                BPFMETAFS_TEST_OBJECTS=str(self.objects), **SANITIZERS)
             self.judge(part, result, 0 if status == NOTHING_SELECTED else status)
 
         return run
@@ -310,7 +395,7 @@ class Suite:
             corpus = TESTS / "fuzz" / f"corpus-{name}"
             with open(self.work / f"{name}.fuzz", "w+b") as log:
                 status = self.runner.call(
-                    part, self.work / "fuzz/tests/fuzz" / f"fuzz-{name}", f"-max_total_time={self.fuzz}",
+                    part, self.work / "clang/tests/fuzz" / f"fuzz-{name}", f"-max_total_time={self.fuzz}",
                     "-timeout=30", "-rss_limit_mb=3000", "-print_final_stats=1",
                     f"-artifact_prefix={self.work}/found/", found, *[corpus] * corpus.is_dir(), log=log)
                 log.seek(0)
@@ -346,6 +431,8 @@ def main():
     long = arguments[:1] in (["-l"], ["--long"])
     with tempfile.TemporaryDirectory(prefix="bpfmetafs-tests.") as work:
         suite = Suite(pathlib.Path(work), quick, long, arguments[quick or long:])
+        if long:
+            os.environ["BPFMETAFS_TEST_LONG"] = "1"
         if suite.own_kernel:
             # All that load and unload in numbers wait for the kernel to free what is more than this.
             os.environ["BPFMETAFS_TEST_UNFREED"] = str(bpf.unfreed())

@@ -6,7 +6,12 @@
  * of JSON, times in nanoseconds, and ends, its programs with it, when stdin does:
  *
  *      load N          load N more objects; the ids of all programs held
- *      unload          let go of all
+ *      unload          let go of all, and of the links
+ *      attach N DIR    a link of each program held to one of the cgroups DIR/0 ... DIR/N-1
+ *      crowd N         N processes that each hold two of the programs, among other descriptors:
+ *                      their pids; they end with unload
+ *      pin 1 DIR       pin each program held in DIR, by its id
+ *      map N           make and hold a hash of N entries, whose values are structs; its id
  *      mark            the id of a program that was loaded and unloaded just now
  *      cost N          BPF_PROG_LOAD and close() of the smallest program, N times: CPU time, and
  *                      what passed meanwhile
@@ -16,6 +21,7 @@
  */
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,12 +30,15 @@
 #include <limits.h>
 #include <linux/bpf.h>
 #include <linux/membarrier.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,7 +51,9 @@
 typedef struct Loader {
         const char *rare;
         const char *common;
-        GArray *fds; /* of the programs held */
+        GArray *fds;   /* of the programs held */
+        GArray *links; /* descriptors, too */
+        GArray *crowd; /* pid_t */
         unsigned int objects;
 } Loader;
 
@@ -204,8 +215,94 @@ static void load(Loader *loader, unsigned int n)
         puts("]}");
 }
 
+/* How many programs there are is how many links there are: the kernel takes 64 of a cgroup. */
+static void attach(Loader *loader, unsigned int n, const char *directory)
+{
+        for (guint i = 0; i < loader->fds->len; i++) {
+                g_autofree char *path = g_strdup_printf("%s/%u", directory, i % n);
+                int cgroup = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                int link = bpf_link_create(g_array_index(loader->fds, int, i), cgroup,
+                                           BPF_CGROUP_INET_EGRESS, NULL);
+
+                if (cgroup < 0 || link < 0)
+                        die(path, errno);
+                close(cgroup);
+                g_array_append_val(loader->links, link);
+        }
+        puts("{}");
+}
+
+/* What a process of the crowd has open, standard descriptors included. */
+#define CROWD_FDS 17
+#define CROWD_PROGRAMS 2
+
+G_NORETURN static void be_one(const Loader *loader, guint index)
+{
+        int fds[CROWD_PROGRAMS];
+
+        for (guint i = 0; i < CROWD_PROGRAMS; i++)
+                fds[i] = g_array_index(loader->fds, int,
+                                       (index * CROWD_PROGRAMS + i) % loader->fds->len);
+        /* Those that it keeps come first. */
+        for (int i = 0; i < CROWD_PROGRAMS; i++)
+                if (dup2(fcntl(fds[i], F_DUPFD, CROWD_FDS), i) < 0)
+                        _exit(1);
+        for (int i = CROWD_PROGRAMS; i < CROWD_FDS; i++)
+                if (dup2(open("/dev/null", O_RDONLY), i) < 0)
+                        _exit(1);
+        syscall(__NR_close_range, CROWD_FDS, UINT_MAX, 0);
+        for (;;)
+                pause();
+}
+
+static void crowd(Loader *loader, guint n)
+{
+        for (guint i = 0; i < n; i++) {
+                pid_t self = getpid(), pid = fork();
+
+                if (pid < 0)
+                        die("fork", errno);
+                if (pid == 0) {
+                        prctl(PR_SET_PDEATHSIG, SIGKILL);
+                        if (getppid() == self)
+                                be_one(loader, i);
+                        _exit(1);
+                }
+                g_array_append_val(loader->crowd, pid);
+        }
+        fputs("{\"pids\": [", stdout);
+        for (guint i = 0; i < n; i++)
+                printf("%s%d", i ? ", " : "", g_array_index(loader->crowd, pid_t, i));
+        puts("]}");
+}
+
+static void end_crowd(Loader *loader)
+{
+        for (guint i = 0; i < loader->crowd->len; i++)
+                kill(g_array_index(loader->crowd, pid_t, i), SIGKILL);
+        for (guint i = 0; i < loader->crowd->len; i++)
+                waitpid(g_array_index(loader->crowd, pid_t, i), NULL, 0);
+        g_array_set_size(loader->crowd, 0);
+}
+
+static void pin(const Loader *loader, const char *directory)
+{
+        for (guint i = 0; i < loader->fds->len; i++) {
+                int fd = g_array_index(loader->fds, int, i);
+                g_autofree char *path = g_strdup_printf("%s/%u", directory, program_id(fd));
+
+                if (bpf_obj_pin(fd, path) < 0)
+                        die(path, errno);
+        }
+        puts("{}");
+}
+
 static void unload(Loader *loader)
 {
+        end_crowd(loader);
+        for (guint i = 0; i < loader->links->len; i++)
+                close(g_array_index(loader->links, int, i));
+        g_array_set_size(loader->links, 0);
         for (guint i = 0; i < loader->fds->len; i++) {
                 close(g_array_index(loader->fds, int, i));
                 if (i % UNLOADS == 0)
@@ -214,6 +311,34 @@ static void unload(Loader *loader)
         g_array_set_size(loader->fds, 0);
         loader->objects = 0;
         puts("{}");
+}
+
+static void fill_map(unsigned int n)
+{
+        struct btf *btf = btf__new_empty();
+        LIBBPF_OPTS(bpf_map_create_opts, opts);
+        struct bpf_map_info info = { 0 };
+        uint32_t size = sizeof(info);
+        int number = btf__add_int(btf, "unsigned long long", 8, 0), fd;
+
+        opts.btf_key_type_id = btf__add_int(btf, "unsigned int", 4, 0);
+        opts.btf_value_type_id = btf__add_struct(btf, "traffic", 16);
+        btf__add_field(btf, "packets", number, 0, 0);
+        btf__add_field(btf, "bytes", number, 64, 0);
+        if (btf__load_into_kernel(btf) < 0)
+                die("BTF", errno);
+        opts.btf_fd = btf__fd(btf);
+        fd = bpf_map_create(BPF_MAP_TYPE_HASH, "traffic", 4, 16, n, &opts);
+        btf__free(btf);
+        for (uint32_t i = 0; fd >= 0 && i < n; i++) {
+                const uint64_t value[] = { i, i * 1000 };
+
+                if (bpf_map_update_elem(fd, &i, value, BPF_ANY) < 0)
+                        die("update", errno);
+        }
+        if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) < 0)
+                die("map", errno);
+        printf("{\"id\": %u}\n", info.id);
 }
 
 static void mark(void)
@@ -311,12 +436,20 @@ static void obey(Loader *loader, Times *times, const char *line)
         g_auto(GStrv) words = g_strsplit(line, " ", 3);
         const char *command = words[0];
         unsigned int n = words[0] && words[1] ? strtoul(words[1], NULL, 10) : 0;
-        const char *tree = n && words[2] ? words[2] : "";
+        const char *path = n && words[2] ? words[2] : "";
 
         if (g_strcmp0(command, "load") == 0)
                 load(loader, n);
         else if (g_strcmp0(command, "unload") == 0)
                 unload(loader);
+        else if (g_strcmp0(command, "attach") == 0 && n > 0)
+                attach(loader, n, path);
+        else if (g_strcmp0(command, "crowd") == 0)
+                crowd(loader, n);
+        else if (g_strcmp0(command, "pin") == 0)
+                pin(loader, path);
+        else if (g_strcmp0(command, "map") == 0)
+                fill_map(n);
         else if (g_strcmp0(command, "mark") == 0)
                 mark();
         else if (g_strcmp0(command, "cost") == 0)
@@ -324,9 +457,9 @@ static void obey(Loader *loader, Times *times, const char *line)
         else if (g_strcmp0(command, "cost-object") == 0)
                 cost_object(loader, times, n);
         else if (g_strcmp0(command, "gone") == 0)
-                gone(times, n, tree);
+                gone(times, n, path);
         else if (g_strcmp0(command, "there") == 0)
-                there(loader, times, n, tree);
+                there(loader, times, n, path);
         else
                 die(line, EINVAL);
 }
@@ -345,8 +478,10 @@ static void raise_limit(void)
 int main(int argc, char **argv)
 {
         g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
+        g_autoptr(GArray) links = g_array_new(FALSE, FALSE, sizeof(int));
+        g_autoptr(GArray) pids = g_array_new(FALSE, FALSE, sizeof(pid_t));
         g_autoptr(GArray) ns = g_array_new(FALSE, FALSE, sizeof(uint64_t));
-        Loader loader = { .fds = fds };
+        Loader loader = { .fds = fds, .links = links, .crowd = pids };
         Times times = { .ns = ns };
         char line[PATH_MAX];
 

@@ -28,7 +28,7 @@ struct {
         __type(value, __u64);
 } counts SEC(".maps");
 
-SEC("socket")
+SEC("cgroup_skb/egress")
 int count(struct __sk_buff *skb)
 {
         __u32 key = skb->protocol & 3;
@@ -39,7 +39,7 @@ int count(struct __sk_buff *skb)
         return 0;
 }
 
-SEC("socket")
+SEC("cgroup_skb/egress")
 int sample(struct __sk_buff *skb)
 {
         return skb->len & 1;

@@ -15,6 +15,8 @@
  * of IDS
  *
  * - probe spawn ROUNDS COMMAND...: run a shell command; its output is read through a pipe
+ *
+ * - probe watch MILLISECONDS FILE: read a file every so often, until it is killed
  */
 
 #include <dirent.h>
@@ -160,6 +162,14 @@ static unsigned int act_spawn(const Work *work, const char *command)
         return printed;
 }
 
+G_NORETURN static void watch(unsigned int pause, const char *file)
+{
+        for (;;) {
+                read_file(file);
+                g_usleep(pause * 1000);
+        }
+}
+
 static void measure(Action *action, const Work *work, unsigned int rounds, char **objects)
 {
         guint n = g_strv_length(objects);
@@ -205,10 +215,12 @@ int main(int argc, char **argv)
                 work.name = argv[3];
                 work.ids = ids;
                 measure(act_sweep, &work, rounds, argv + 5);
+        } else if (rounds > 0 && strcmp(command, "watch") == 0) {
+                watch(rounds, argv[3]);
         } else if (rounds > 0 && strcmp(command, "spawn") == 0) {
                 measure(act_spawn, &work, rounds, argv + 3);
         } else {
-                fputs("Usage: probe read|trip|list|sweep|spawn ROUNDS ...\n", stderr);
+                fputs("Usage: probe read|trip|list|sweep|spawn|watch NUMBER ...\n", stderr);
                 return 1;
         }
         return 0;

@@ -2,7 +2,8 @@
 
 /*
  * Any BTF and any bytes: each type as a variable, and each section's variables, are shown as the
- * tree would show them, under what must hold for whatever is shown.
+ * tree would show them, under what must hold for whatever is shown. Each is a map's value and key
+ * as well: the dump is JSON, and names lead back.
  *
  * The input is a byte whose lowest bit says that the bytes are big-endian, the lengths of two parts
  * in 16 little-endian bits each, and the parts: the bytes of the values, BTF's strings, and, all
@@ -10,9 +11,12 @@
  * find but refusals of libbpf's, is made here.
  */
 
+#include "key-name.h"
 #include "metadata.h"
 #include "names.h"
 #include "value.h"
+#include "value-dump.h"
+#include "value-json.h"
 
 #include <bpf/libbpf.h>
 #include <linux/btf.h>
@@ -145,6 +149,67 @@ static void show_section(Walk *walk, uint32_t id)
         }
 }
 
+/* Strings are whole, and what stands in them does nothing to a terminal; brackets are in pairs. */
+static void check_json(const GString *json)
+{
+        bool quoted = false;
+        int depth = 0;
+
+        g_assert_true(g_utf8_validate(json->str, json->len, NULL));
+        for (const char *p = json->str; *p; p = g_utf8_next_char(p)) {
+                g_assert_true(g_unichar_isprint(g_utf8_get_char(p)));
+                if (quoted && *p == '\\')
+                        p++;
+                else if (*p == '"')
+                        quoted = !quoted;
+                else if (!quoted && (*p == '{' || *p == '['))
+                        depth++;
+                else if (!quoted && (*p == '}' || *p == ']'))
+                        depth--;
+        }
+        g_assert_false(quoted);
+        g_assert_cmpint(depth, ==, 0);
+}
+
+/* As a report writes a value. */
+static void report(const ValueSpace *space, const ValueRef *ref)
+{
+        g_autoptr(GString) out = g_string_new(NULL);
+        Json json = json_new(out);
+
+        if (value_json(&json, space, ref, MAX_TEXT))
+                check_json(out);
+}
+
+static void dump(const ValueSpace *space, uint32_t id)
+{
+        g_autoptr(GString) out = g_string_new(NULL);
+        Json json = json_new(out);
+        ValueDumper dumper = { 0 };
+        bool whole = value_dump(&dumper, &json, space, id, MAX_TEXT);
+
+        value_dumper_clear(&dumper);
+        if (whole)
+                check_json(out);
+        else
+                g_assert_cmpuint(out->len, >, MAX_TEXT);
+}
+
+/* All that there is as a key, which has a name, and of a short name the way back. */
+static void name_key(const ValueSpace *space, uint32_t id)
+{
+        g_autoptr(KeyForm) form = key_form_new(space->btf, id, space->size, false);
+        g_autofree char *name = key_name(form, space->bytes);
+        g_autofree uint8_t *back = g_malloc0(space->size);
+
+        g_assert_cmpuint(strlen(name), <=, NAMES_MAX);
+        g_assert_null(strchr(name, '/'));
+        if (strlen(name) < 240) {
+                g_assert_true(key_of_name(form, name, back));
+                g_assert_cmpmem(back, space->size, space->bytes, space->size);
+        }
+}
+
 /* NULL if libbpf takes them for none. */
 static struct btf *make_btf(const uint8_t *types, size_t n_types, const uint8_t *strings,
                             size_t n_strings)
@@ -207,6 +272,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
                 show(&walk, &ref);
                 show_section(&walk, id);
+                report(&space, &ref);
+                if (id < 20)
+                        dump(&space, id);
+                if (space.size > 0 && space.size <= 512)
+                        name_key(&space, id);
         }
         btf__free(btf);
         return 0;

@@ -42,8 +42,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def call(command, attr):
-    attr = ctypes.create_string_buffer(attr.ljust(128, b"\0"), 128)
-    result = _libc.syscall(SYS_BPF, command, attr, 128)
+    size = max(128, len(attr))
+    attr = ctypes.create_string_buffer(attr.ljust(size, b"\0"), size)
+    result = _libc.syscall(SYS_BPF, command, attr, size)
     if result < 0:
         error = ctypes.get_errno()
         raise OSError(error, f"bpf command {command}: {os.strerror(error)}")
@@ -309,11 +310,11 @@ class Btf:
 def metadata_map(variables, section=".rodata", flags=F_RDONLY_PROG, name=b"by_hand.rodata",
                  freeze=True):
     """A global-data map of char arrays, as a loader makes it. variables: (name, text) pairs in the
-    order of the section. Returns the descriptor."""
+    order of the section; "\\udcff" in a text is the byte 0xff. Returns the descriptor."""
     btf, offset, entries, data = Btf(), 0, [], b""
     char, index = btf.int("char", 1, Btf.SIGNED), btf.int("int", 4, Btf.SIGNED)
     for variable, text in variables:
-        text = text.encode() + b"\0"
+        text = text.encode(errors="surrogateescape") + b"\0"
         var = btf.var(variable, btf.array(char, len(text), index))
         entries.append((var, offset, len(text)))
         offset += len(text)

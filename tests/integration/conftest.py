@@ -2,6 +2,7 @@
 """Real programs in the real kernel, and real mounts. The suite runs in a mount namespace of its own
 into which the project is installed; nothing that it mounts or pins outlives it."""
 
+import functools
 import json
 import os
 import pathlib
@@ -19,7 +20,7 @@ from bpf import SLOWNESS
 SOURCES = pathlib.Path(__file__).parent.parent / "bpf"
 BPFFS = pathlib.Path("/sys/fs/bpf")
 
-# For there, a directory of objects that were compiled before.
+# A directory of objects that were compiled before, or are by others who run beside this.
 OBJECTS = os.environ.get("BPFMETAFS_TEST_OBJECTS")
 
 
@@ -47,6 +48,28 @@ def eventually(condition, seconds=20):
     while not condition():
         assert time.monotonic() < end, "it did not come true in time"
         time.sleep(0.005)
+
+
+def broker_of(pid):
+    """The broker of the daemon with that pid. The tree is mounted a moment before the broker is started."""
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
+    eventually(lambda: children.read_text().split())
+    (broker,) = [int(word) for word in children.read_text().split()]
+    return broker
+
+
+def processes():
+    """Those of bpfmetafs in this mount namespace, by id, with their names."""
+    here, found = os.readlink("/proc/self/ns/mnt"), {}
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            name = (process / "comm").read_text(errors="replace").strip()
+            state = (process / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+            if name.startswith("bpfmeta") and state != "Z" and os.readlink(process / "ns/mnt") == here:
+                found[int(process.name)] = name
+        except OSError:
+            pass
+    return found
 
 
 def is_mounted(path):
@@ -86,11 +109,13 @@ def bpffs():
 
 
 def compile_object(name, directory):
-    """Compiles tests/bpf/NAME.bpf.c; returns the object's path."""
+    """Compiles tests/bpf/NAME.bpf.c; returns the object's path, where it is whole or not there."""
     include = "/usr/include/" + ok("gcc", "-print-multiarch").strip()
     target = directory / f"{name}.bpf.o"
+    ours = directory / f"{name}.{os.getpid()}"
     ok("clang", "-g", "-O2", "-Wall", "-target", "bpf", f"-I{include}", "-c",
-       SOURCES / f"{name}.bpf.c", "-o", target)
+       SOURCES / f"{name}.bpf.c", "-o", ours)
+    ours.rename(target)
     return target
 
 
@@ -106,6 +131,15 @@ def compiled(tmp_path_factory):
     return compile_once
 
 
+def ids_of(pin):
+    """Of a pinned program: its id, and those of its maps."""
+    fd = bpf.obj_get(pin)
+    try:
+        return bpf.object_id(fd), bpf.bound_map_ids(fd)
+    finally:
+        os.close(fd)
+
+
 class Loaded:
     """The programs of an object, kept by pins until unload()."""
 
@@ -116,8 +150,7 @@ class Loaded:
         self.pins = BPFFS / f"bpfmetafs-test-{os.getpid()}-{Loaded.count}"
         result = run("bpftool", "prog", "loadall", path, self.pins)
         assert result.returncode == 0, result.stderr
-        self.programs = [json.loads(ok("bpftool", "-j", "prog", "show", "pinned", pin))
-                         for pin in sorted(self.pins.iterdir())]
+        self.id, self.map_ids = ids_of(min(self.pins.iterdir()))
 
     def unload(self):
         for pin in self.pins.iterdir() if self.pins.exists() else []:
@@ -125,13 +158,11 @@ class Loaded:
         if self.pins.exists():
             self.pins.rmdir()
 
-    @property
-    def id(self):
-        return self.programs[0]["id"]
-
-    @property
-    def map_ids(self):
-        return self.programs[0].get("map_ids", [])
+    @functools.cached_property
+    def programs(self):
+        """What bpftool says of each. Those of one object are in the order of their pins; `id` and `map_ids`
+        are the first one's."""
+        return [json.loads(ok("bpftool", "-j", "prog", "show", "pinned", pin)) for pin in sorted(self.pins.iterdir())]
 
 
 class Pinned:
@@ -143,11 +174,7 @@ class Pinned:
         result = run("bpftool", "prog", "load", path, self.pin)
         # A loader whose BTF the kernel refuses says so, and goes on without.
         assert result.returncode == 0 and result.stderr == "", result.stderr[-2000:]
-        fd = bpf.obj_get(self.pin)
-        try:
-            self.id, self.map_ids = bpf.object_id(fd), bpf.bound_map_ids(fd)
-        finally:
-            os.close(fd)
+        self.id, self.map_ids = ids_of(self.pin)
 
     def unload(self):
         self.pin.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ import struct
 import pytest
 
 import bpf
-from conftest import need_floats, run
+from conftest import eventually, need_floats, run
 
 MIB = 1 << 20
 REQUEST = 16 * MIB
@@ -200,6 +200,23 @@ def test_what_is_kept_is_capped(daemon, mountpoint, hand, fds, memory):
                 assert text.rstrip(".\n") == f"{i} {k} " and len(text) == length + 1
     limit = 4 * MIB if memory == "4M" else 0
     assert used.read("VmRSS") - before <= limit + REQUEST
+
+
+def test_memory_is_returned_when_the_kernel_forgets(daemon, mountpoint, loaded):
+    """What the kernel knows of a tree costs memory, until the system needs it."""
+
+    def structs(btf):
+        integer = btf.int("int", 4, bpf.Btf.SIGNED)
+        return btf.array(btf.struct("one", 4, [("member", integer, 0)]), 30000, integer), bytes(120000)
+
+    used = Memory(daemon())
+    directory = mountpoint / str(loaded(structs)) / "it"
+    before = used.read("RssAnon")
+    assert len([entry.stat() for entry in os.scandir(directory)]) == 30000
+    grown = used.read("RssAnon") - before
+    assert grown > 3 * MIB
+    pathlib.Path("/proc/sys/vm/drop_caches").write_text("2")
+    eventually(lambda: used.read("RssAnon") - before < grown / 2)
 
 
 def test_without_memory_everything_is_there(daemon, mountpoint, program):

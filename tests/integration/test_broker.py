@@ -12,35 +12,21 @@ import shutil
 import signal
 import struct
 import subprocess
+import threading
 import time
 
 import pytest
 
-from conftest import SLOWNESS, eventually, is_mounted, ok, run
+from conftest import SLOWNESS, broker_of, eventually, is_mounted, ok, processes, run
+from stuck import reader_of_a_stuck_daemon
 
 UEVENT = pathlib.Path("/sys/devices/system/cpu/cpu0/uevent")
 
 
-def processes():
-    """Those of bpfmetafs in this mount namespace, by id, with their names."""
-    here = os.readlink("/proc/self/ns/mnt")
-    found = {}
-    for process in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            name = (process / "comm").read_text().strip()
-            state = (process / "stat").read_text().rpartition(")")[2].split()[0]
-            if name.startswith("bpfmeta") and state != "Z" and \
-                    os.readlink(process / "ns/mnt") == here:
-                found[int(process.name)] = name
-        except OSError:
-            pass
-    return found
-
-
-def broker_of(pid):
-    (broker,) = [int(word) for word in
-                 pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return broker
+@pytest.fixture(autouse=True)
+def nobody_else():
+    """The daemons of the tests before have ended: a moment after their trees were unmounted."""
+    eventually(lambda: not processes())
 
 
 class Served:
@@ -85,6 +71,14 @@ def error_of_listing(path):
     return 0
 
 
+def is_served(path):
+    """Whether it lists a tree: a daemon may have mounted it, and fail before it serves."""
+    try:
+        return bool(os.listdir(path))
+    except OSError:
+        return False
+
+
 def test_names(served):
     one = served()
     assert processes() == {one.process.pid: "bpfmetafs", one.broker: "bpfmeta-broker"}
@@ -101,7 +95,7 @@ def test_rights(served):
     status = pathlib.Path(f"/proc/{one.broker}/status").read_text()
     assert re.search(r"^Seccomp:\s+2$", status, re.M)
     assert re.search(r"^NoNewPrivs:\s+1$", status, re.M)
-    assert re.search(r"^CapEff:\s+0000000000200004$", status, re.M)
+    assert re.search(r"^CapEff:\s+0000000000280004$", status, re.M)
     links = {os.readlink(link) for link in pathlib.Path(f"/proc/{one.broker}/fd").iterdir()}
     assert not any("bpf" in link or "perf" in link for link in links)
     for thread in pathlib.Path(f"/proc/{one.process.pid}/task").iterdir():
@@ -164,6 +158,30 @@ def test_reader_of_a_killed_daemon(served, mountpoint, program):
     eventually(lambda: not is_mounted(mountpoint))
 
 
+def test_killed_while_it_waits_for_a_reader(served, mountpoint, hand):
+    """The reader, and so the follower, is let go: without that, both would wait for ever."""
+    fd, number = hand()
+    one = served()
+    assert (mountpoint / str(number)).is_dir()
+    with reader_of_a_stuck_daemon(one.process.pid, mountpoint, lambda: os.close(fd)) as reader:
+        one.process.kill()
+        _, said = reader.communicate(timeout=20 * SLOWNESS)
+    assert re.search("not connected|connection abort", said, re.I), said
+    one.end()
+    eventually(lambda: not is_mounted(mountpoint))
+    eventually(lambda: not processes())
+
+
+def test_a_signal_of_its_own_is_no_end(served, mountpoint, program):
+    """Of the one with which the kernel says that the daemon has ended."""
+    one = served()
+    os.kill(one.broker, signal.SIGRTMAX)
+    time.sleep(0.1)
+    assert (mountpoint / str(program.id) / "oncall").read_text() == "net-team\n"
+    one.process.terminate()
+    assert one.end() == ("", 0)
+
+
 def test_killed_broker(served, mountpoint, program, hand):
     """The tree stays, and stays true; what it can't do any more is said."""
     one = served()
@@ -190,6 +208,37 @@ def test_killed_broker(served, mountpoint, program, hand):
     assert re.search("events can't be followed any more.*bpfmeta-broker has ended", said)
     assert re.search(f"cannot unmount {mountpoint}: .*bpfmeta-broker has ended", said)
     assert error_of_listing(mountpoint) == errno.ENOTCONN
+    ok("umount", mountpoint)
+
+
+@pytest.mark.parametrize("round_number", range(5))
+def test_killed_broker_beside_readers(served, mountpoint, program, round_number):
+    """No reader notices: neither what is looked up each time nor what the kernel remembers is lacking."""
+    one = served()
+    paths = [mountpoint / str(program.id) / name for name in ("oncall", "info/run_cnt", "info/map_ids")]
+    errors, done = [], threading.Event()
+
+    def read():
+        while not done.is_set():
+            for path in paths:
+                try:
+                    path.read_text()
+                except OSError as error:
+                    errors.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    time.sleep(0.1)
+    os.kill(one.broker, signal.SIGKILL)
+    eventually(lambda: one.broker not in processes())
+    time.sleep(0.2)
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert errors == []
+    one.process.terminate()
+    one.end()
     ok("umount", mountpoint)
 
 
@@ -305,8 +354,8 @@ def test_failure_half_way_leaves_nothing(mountpoint, compiled, source):
             ["bpfmetafs", compiled("hello") if source == "object" else "bpf", mountpoint, "-f"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             preexec_fn=lambda left=room: leave_room(left))
-        eventually(lambda: process.poll() is not None or is_mounted(mountpoint) and
-                   error_of_listing(mountpoint) == 0)
+        # The bare directory is empty.
+        eventually(lambda: process.poll() is not None or is_mounted(mountpoint) and is_served(mountpoint))
         if process.poll() is None:
             ok("umount", mountpoint)
         text, _ = process.communicate(timeout=30 * SLOWNESS)

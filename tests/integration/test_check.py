@@ -288,10 +288,10 @@ def test_a_build_without_a_commit_fails(example):
 
 @pytest.mark.parametrize("name, language", [("make/Makefile", "make"), ("meson/meson.build", "meson"),
                                             ("cmake/CMakeLists.txt", "cmake")])
-def test_the_readme_has_the_lines_of_the_example(name, language):
+def test_the_recipe_has_the_lines_of_the_example(name, language):
     """The builds above are of the lines that readers see."""
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    ((code),) = re.findall(rf"^```{language}\n(.*?)^```$", readme, re.M | re.S)
+    page = (PROJECT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    ((code),) = re.findall(rf"^```{language}\n(.*?)^```$", page, re.M | re.S)
     assert "bpfmeta-check" in code or "bpfmeta_check" in code
     example = (test_examples.EXAMPLES / name).read_text().splitlines()
     assert [line for line in code.splitlines() if line not in example] == []

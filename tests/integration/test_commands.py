@@ -21,13 +21,15 @@ MAN = PROJECT / "man"
 COMMANDS = {
     "bpfmetafs": "bpfmetafs.8",
     "mount.bpfmetafs": "mount.bpfmetafs.8",
+    "bpfmeta-annotate": "bpfmeta-annotate.8",
     "bpfmeta-check": "bpfmeta-check.1",
     "bpfmeta-cflags": "bpfmeta-cflags.1",
     PROJECT / "quickstart": None,
 }
 NAMES = [str(command).rsplit("/", maxsplit=1)[-1] for command in COMMANDS]
 
-MOUNT_OPTIONS = {"allow_other", "uid", "gid", "mode", "memory", "noevents"}
+MOUNT_OPTIONS = {"allow_other", "uid", "gid", "mode", "memory", "noevents", "contents", "netns",
+                 "log", "rules"}
 
 
 # --help and --version.
@@ -47,7 +49,7 @@ def test_help(command):
 
 @pytest.mark.parametrize("command", COMMANDS, ids=NAMES)
 def test_version(command):
-    version = re.search(r"version: '(.+)'", (PROJECT / "meson.build").read_text())[1]
+    version = (PROJECT / "VERSION").read_text().strip()
     name = str(command).rsplit("/", maxsplit=1)[-1]
     for option in ("--version", "-V"):
         assert ok(command, option).splitlines()[0] == f"{name} {version}"
@@ -91,7 +93,7 @@ def test_refused_option(mountpoint, command, word, part):
 
 
 @pytest.mark.parametrize("command", ["bpfmeta-check", "bpfmeta-cflags", PROJECT / "quickstart"],
-                         ids=NAMES[2:])
+                         ids=NAMES[3:])
 def test_option_refused_by_a_script(command):
     done = run(command, "--nosuch")
     assert done.returncode != 0
@@ -193,7 +195,7 @@ def test_closed_descriptors_in_the_foreground(mountpoint, program, closed):
 
 
 @pytest.mark.parametrize("closed", CLOSED, ids=str)
-def test_closed_descriptors_change_no_answer(mountpoint, compiled, tmp_path, closed):
+def test_closed_descriptors_change_no_answer(mountpoint, program, compiled, tmp_path, closed):
     """What each command decides does not depend on whether somebody listens."""
     (tmp_path / "bad").touch()
     hello = compiled("hello")
@@ -204,6 +206,9 @@ def test_closed_descriptors_change_no_answer(mountpoint, compiled, tmp_path, clo
             (0, ("mount.bpfmetafs", "bpf", mountpoint, "-f")),
             (0, ("bpfmeta-check", hello, "oncall")),
             (1, ("bpfmeta-check", hello, "nosuch")),
+            (0, ("bpfmeta-annotate", "-n", program.id, "note=x")),
+            (1, ("bpfmeta-annotate", "-n", program.id, "oncall=x")),
+            (2, ("bpfmeta-annotate", "-n", 0, "note=x")),
             (2, ("bpfmeta-check", tmp_path / "bad", "oncall")),
             (0, ("bpfmeta-cflags", PROJECT, "--", "true")),
             (1, ("bpfmeta-cflags", PROJECT, "--", "false"))):

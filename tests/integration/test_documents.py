@@ -50,21 +50,36 @@ SHAPES = items(TREE["DESCRIPTION"], "Pa")
 
 
 def files_below(directory):
-    return {str((pathlib.Path(where) / name).relative_to(directory))
-            for where, _, names in os.walk(directory) for name in names}
+    """But those of processes, which have a section of their own."""
+    found = {str((pathlib.Path(where) / name).relative_to(directory))
+             for where, _, names in os.walk(directory) for name in names}
+    held = {path for path in found if path.startswith("pids/")}
+    # What can't be looked at is a file beside them.
+    assert {path.split("/")[2] for path in held if path.count("/") == 2} <= items(TREE["Processes"], "Pa")
+    return found - held
+
+
+# What is there with the option contents alone.
+CONTENTS = {"maps/30/entries/", "maps/30/entries.json"}
 
 
 def shape_of(parts, linked):
     """The path as the page writes it. What has a name of its author's is its directory there, with
     the name behind Ns Ar."""
+    if parts[0] == "by":
+        return "by/"
     if parts[0] == "links":
         if linked:
             return "links/7/prog"
         return "/".join(["links", *["7"][:len(parts) - 1], *parts[2:3]]) + "/"
+    if parts[1:3] == ("info", "pids") and parts[0].isdigit():
+        return "131/info/pids/4711/"
     if linked and parts[1:3] == ("info", "links"):
         return "131/info/links/7"
+    if parts[2:3] == ("entries.json",):
+        return "maps/30/entries.json"
     if parts[0] == "maps":
-        if linked:
+        if linked and parts[2] != "entries":
             return "maps/30/progs/131"
         return "/".join(["maps", *["30"][:len(parts) - 1], *parts[2:3]]) + "/"
     if len(parts) == 1 or parts[1] not in ("info", "maps"):
@@ -77,6 +92,7 @@ def shape_of(parts, linked):
 def check_shapes(root, programs, maps):
     """Every kind of path below these programs and maps is in the page. Returns which."""
     seen = {shape_of(path.relative_to(root).parts, False) for path in (root / "maps", *programs) if path.exists()}
+    seen |= {path.name for path in root.iterdir() if path.is_file()}
     for top in [*programs, *maps]:
         for where, directories, names in os.walk(top):
             for name in [".", *directories, *names]:
@@ -98,13 +114,22 @@ def test_the_page_names_what_a_mounted_tree_has(tree, program, load, raw_tp_link
         assert files_below(programs[0] / "maps" / str(number) / "info") <= MAP_INFO
     assert files_below(tree / "links" / str(link) / "info") <= LINK_INFO
     tops = [tree / "maps" / str(number) for number in program.map_ids]
-    tops.append(tree / "links" / str(link))
-    assert check_shapes(tree, programs, tops) | {"links/"} == SHAPES
+    tops += [tree / "links" / str(link), tree / "by"]
+    assert check_shapes(tree, programs, tops) | {"links/"} == SHAPES - CONTENTS
     # What every program has is there, and the page is not about another tree.
     assert {"id", "type", "name", "tag", "loaded_at", "uid", "run_cnt", "map_ids"} <= \
         files_below(programs[0] / "info")
     assert {"id", "type", "flags", "frozen", "btf_id"} <= \
         files_below(tree / "maps" / str(program.map_ids[-1]) / "info")
+
+
+def test_the_page_names_what_the_option_contents_shows(daemon, mountpoint, program):
+    daemon(options="contents")
+    programs = [mountpoint / str(program.id)]
+    tops = [mountpoint / "maps" / str(number) for number in program.map_ids]
+    assert CONTENTS < check_shapes(mountpoint, programs, tops)
+    for top in tops:
+        assert {"entries", "entries_shown"} < files_below(top / "info") <= MAP_INFO
 
 
 @pytest.mark.parametrize("name", ["hello", "object-full", "object-legacy", "object-refused"])
@@ -137,15 +162,19 @@ def observed(name):
 def test_the_page_names_every_key_and_no_other():
     assert observed("prog.c") and observed("prog.c") <= PROG_INFO
     assert observed("map.c") and observed("map.c") <= MAP_INFO
-    assert keys("kernel.c", "kernel-lines.c", "lines.c") | observed("prog.c") | observed("map.c") == \
-        PROG_INFO | MAP_INFO
+    loader = {f"loader/{key}" for key in keys("process.c")}
+    assert loader and loader <= PROG_INFO
+    assert keys("kernel-info.c", "kernel-lines.c", "lines.c") | observed("prog.c") | observed("map.c") | \
+        loader == PROG_INFO | MAP_INFO
+    assert observed("link.c") and keys("link-info.c") | observed("link.c") == LINK_INFO
     assert keys("object.c", "lines.c") == OBJECT_PROG_INFO | OBJECT_MAP_INFO
 
 
 @pytest.mark.files
-def test_the_page_has_the_limits():
+@pytest.mark.parametrize("page", ["bpfmetafs.5", "bpfmetafs.rules.5"])
+def test_the_page_has_the_limits(page):
     """Each named constant that the page tells is what the code says."""
-    text = (MAN / "bpfmetafs.5").read_text()
+    text = (MAN / page).read_text()
     code = "\n".join(path.read_text() for path in sorted((PROJECT / "fs").glob("*.[ch]")))
 
     def value(name):
@@ -203,8 +232,9 @@ def test_exit_statuses_are_those_of_the_page(mountpoint, arguments, status):
 
 @pytest.mark.files
 def test_there_are_pages():
-    assert [page.name for page in PAGES] == ["bpfmeta-cflags.1", "bpfmeta-check.1", "bpfmeta.h.3",
-                                             "bpfmetafs.5", "bpfmetafs.8", "mount.bpfmetafs.8"]
+    assert [page.name for page in PAGES] == [
+        "bpfmeta-annotate.8", "bpfmeta-cflags.1", "bpfmeta-check.1", "bpfmeta.h.3", "bpfmetafs.5",
+        "bpfmetafs.8", "bpfmetafs.rules.5", "mount.bpfmetafs.8"]
 
 
 @pytest.mark.files
@@ -297,17 +327,50 @@ def test_script_is_clean(path):
 
 
 @pytest.mark.files
-@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md"])
+@pytest.mark.parametrize("document", [*sorted(PROJECT.glob("*.md")), *sorted((PROJECT / "docs").glob("*.md"))],
+                         ids=lambda path: str(path.relative_to(PROJECT)))
 def test_document_names_files_that_there_are(document):
-    text = (PROJECT / document).read_text()
+    text = document.read_text()
     for target in re.findall(r"\]\(([^)#:]+)\)", text):
-        assert (PROJECT / target).exists(), target
-    for name in re.findall(r"`((?:fs|man|tests|include|examples|mount-helper)/[\w./-]*)`", text):
-        assert (PROJECT / name).exists(), name
+        assert (document.parent / target).exists(), target
+    for name in re.findall(r"`((?:fs|man|docs|tests|include|examples|mount-helper)/[\w./-]*)`", text):
+        assert (PROJECT / name).exists() or "NAME" in name, name
+
+
+def includes():
+    """{module: those of whose headers it includes}"""
+    found = {}
+    for path in (PROJECT / "fs").glob("*.[ch]"):
+        names = set(re.findall(r'^#include "([^"]+)\.h"', path.read_text(), re.M))
+        found.setdefault(path.stem, set()).update(names - {path.stem})
+    return found
 
 
 @pytest.mark.files
-def test_architecture_names_every_module():
-    text = (PROJECT / "ARCHITECTURE.md").read_text()
+def test_includes_go_downwards():
+    """What is below includes nothing from above: there is no circle."""
+    left = includes()
+    while left:
+        lowest = {name for name, below in left.items() if not below & left.keys()}
+        assert lowest, f"a circle among {sorted(left)}"
+        left = {name: below for name, below in left.items() if name not in lowest}
+
+
+def architecture():
+    """The modules of each row of the first table, from above."""
+    rows = re.search(r"(?:^\|.*\n)+", (PROJECT / "ARCHITECTURE.md").read_text(), re.M)[0]
+    return [re.findall(r"`([\w-]+)`", row.rstrip("| \n").rpartition("|")[2])
+            for row in rows.splitlines()[2:]]
+
+
+@pytest.mark.files
+def test_architecture_has_a_place_for_every_module():
     modules = {path.stem for path in (PROJECT / "fs").glob("*.c")}
-    assert [name for name in sorted(modules) if not re.search(rf"`{name}(\.[ch*])?`", text)] == []
+    assert sorted(name for row in architecture() for name in row) == sorted(modules)
+
+
+@pytest.mark.files
+def test_architecture_goes_downwards():
+    place = {name: number for number, row in enumerate(architecture()) for name in row}
+    assert [(name, other) for name, below in includes().items() for other in below
+            if place.get(other, 1000) < place.get(name, 0)] == []

@@ -65,10 +65,10 @@ class Watched:
         return growth
 
 
-@pytest.fixture(params=["events", "noevents"])
+@pytest.fixture(params=["events", "noevents", "contents"])
 def watched(request, daemon):
     """Whatever it is given, it serves on."""
-    one = Watched(daemon(options="noevents" if request.param == "noevents" else ""))
+    one = Watched(daemon(options="" if request.param == "events" else request.param))
     yield one
     assert one.daemon.process.poll() is None
     assert is_mounted(one.path)

@@ -5,16 +5,16 @@ import json
 import os
 import pathlib
 import struct
-import threading
 import time
 
 import pytest
 
 import bpf
-from conftest import SLOWNESS, eventually, ok, run
+from attaching import is_refused, notes, told
+from conftest import eventually, ok, run
 
 PROG_ATTACH, PROG_DETACH, LINK_CREATE, LINK_UPDATE = 8, 9, 28, 29
-RAW_TRACEPOINT, CGROUP_SKB, XDP = 17, 8, 6
+RAW_TRACEPOINT, CGROUP_SKB, XDP, FLOW_DISSECTOR = 17, 8, 6, 22
 CGROUP_INET_INGRESS, CGROUP_INET_EGRESS, ATTACH_XDP = 0, 1, 37
 RETURN_1 = struct.pack("<BBhi", 0xB7, 0, 0, 1) + struct.pack("<BBhi", 0x95, 0, 0, 0)
 RETURN_2 = struct.pack("<BBhi", 0xB7, 0, 0, 2) + struct.pack("<BBhi", 0x95, 0, 0, 0)
@@ -23,6 +23,13 @@ RETURN_2 = struct.pack("<BBhi", 0xB7, 0, 0, 2) + struct.pack("<BBhi", 0x95, 0, 0
 def link_id(fd):
     """bpf_link_info: type, id, prog_id."""
     return struct.unpack_from("<I", bpf.info(fd), 4)[0]
+
+
+def let_go(fd, number):
+    """Closes a link, and waits until nobody has it. Others look at all links of the machine, and have each
+    open for a moment."""
+    os.close(fd)
+    eventually(lambda: number not in bpf.link_ids())
 
 
 def cgroup2():
@@ -103,24 +110,46 @@ def test_links_come_and_go(tree, skb, cgroup):
     prog, number = skb()
     links = tree / str(number) / "info" / "links"
     assert os.listdir(links) == []
-    assert (tree / str(number) / "info" / "attached").read_text() == ""
+    assert told(tree / str(number) / "info" / "attached") == ""
     fd = bpf.call(LINK_CREATE, struct.pack("<IIII", prog, cgroup[1], CGROUP_INET_INGRESS, 0))[0]
     one = link_id(fd)
     path = tree / "links" / str(one)
     assert str(one) in os.listdir(tree / "links")
     assert os.listdir(links) == [str(one)]
-    assert (tree / str(number) / "info" / "attached").read_text() == \
+    assert told(tree / str(number) / "info" / "attached") == \
         f"cgroup_inet_ingress /{cgroup[0].name} link {one}\n"
     other_prog, other = skb(b"another")
     bpf.call(LINK_UPDATE, struct.pack("<IIII", fd, other_prog, 0, 0))
     assert os.readlink(path / "prog") == f"../../{other}"
     assert os.listdir(links) == []
     eventually(lambda: os.listdir(tree / str(other) / "info" / "links") == [str(one)], 2)
-    os.close(fd)
+    let_go(fd, one)
     assert not path.exists()
     assert str(one) not in os.listdir(tree / "links")
     assert os.listdir(tree / str(other) / "info" / "links") == []
-    assert (tree / str(other) / "info" / "attached").read_text() == ""
+    assert told(tree / str(other) / "info" / "attached") == ""
+
+
+def test_who_stays_with_a_link_sees_its_end(tree, skb, cgroup, fds):
+    """With the listing, which the kernel keeps."""
+    prog, _ = skb()
+    fd = bpf.call(LINK_CREATE, struct.pack("<IIII", prog, cgroup[1], CGROUP_INET_INGRESS, 0))[0]
+    inside = os.open(tree / "links" / str(link_id(fd)), os.O_RDONLY)
+    fds.append(inside)
+    assert sorted(os.listdir(inside)) == sorted(os.listdir(inside)) == ["info", "prog"]
+    os.stat("info", dir_fd=inside)
+    os.close(fd)
+    for look in (lambda: os.listdir(inside), lambda: os.stat("info", dir_fd=inside),
+                 lambda: os.stat("info/id", dir_fd=inside), lambda: os.readlink("prog", dir_fd=inside)):
+        eventually(lambda one=look: is_gone(one))
+
+
+def is_gone(look):
+    try:
+        look()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def test_a_link_whose_cgroup_has_gone_says_so(tree, skb, fds, request):
@@ -133,28 +162,40 @@ def test_a_link_whose_cgroup_has_gone_says_so(tree, skb, fds, request):
                                                  0))[0])
     link = fds[-1]
     attached = tree / str(number) / "info" / "attached"
-    assert attached.read_text().startswith(f"cgroup_inet_egress /{path.name} link ")
+    assert told(attached).startswith(f"cgroup_inet_egress /{path.name} link ")
     os.close(directory)
     path.rmdir()
     info = tree / "links" / str(link_id(link)) / "info"
     eventually(lambda: (info / "cgroup_id").read_text() == "0\n")
-    eventually(lambda: path.name not in attached.read_text())
-    assert attached.read_text().startswith("cgroup_inet_egress (")
-    assert attached.read_text().endswith(f" link {link_id(link)}\n")
+    eventually(lambda: path.name not in told(attached))
+    assert told(attached).startswith("cgroup_inet_egress (")
+    assert told(attached).endswith(f" link {link_id(link)}\n")
 
 
 def test_attached_to_a_cgroup_without_a_link(tree, skb, cgroup):
     prog, number = skb()
     attached = tree / str(number) / "info" / "attached"
-    assert attached.read_text() == ""
+    assert told(attached) == ""
     bpf.call(PROG_ATTACH, struct.pack("<IIII", cgroup[1], prog, CGROUP_INET_EGRESS, 0))
     try:
-        time.sleep(0.05)  # ATTACHMENTS_MAX_AGE
+        time.sleep(0.05)  # ATTACH_SCAN_MAX_AGE
+        if is_refused():
+            assert attached.read_text().splitlines()[0] == notes()[0]
+            return
         assert attached.read_text() == f"cgroup_inet_egress /{cgroup[0].name} cgroup\n"
     finally:
         bpf.call(PROG_DETACH, struct.pack("<IIII", cgroup[1], prog, CGROUP_INET_EGRESS, 0))
     time.sleep(0.05)
-    assert attached.read_text() == ""
+    assert told(attached) == ""
+
+
+def test_what_cannot_be_asked_is_said(tree, skb, fds):
+    """If the kernel does not let the daemon ask, and there are programs that an answer could have."""
+    _, number = skb()
+    fds.append(bpf.prog_load(bpf.RETURN_0, b"dissects", FLOW_DISSECTOR))
+    time.sleep(0.05)  # ATTACH_SCAN_MAX_AGE
+    for prog in (number, bpf.object_id(fds[-1])):
+        assert (tree / str(prog) / "info" / "attached").read_text().splitlines() == notes()
 
 
 @pytest.fixture
@@ -175,63 +216,23 @@ def test_attached_to_an_interface(tree, veth, fds):
     index = int(pathlib.Path(f"/sys/class/net/{veth}/ifindex").read_text())
     fd = bpf.call(LINK_CREATE, struct.pack("<IIII", prog, index, ATTACH_XDP, 0))[0]
     one = link_id(fd)
-    assert attached.read_text() == f"xdp {veth} link {one}\n"
+    assert told(attached) == f"xdp {veth} link {one}\n"
     info = tree / "links" / str(one) / "info"
     assert (info / "devname").read_text() == f"{veth}\n"
     assert (info / "ifindex").read_text() == f"{index}\n"
-    os.close(fd)
+    let_go(fd, one)
     time.sleep(0.05)
-    assert attached.read_text() == ""
+    assert told(attached) == ""
     pin = f"/sys/fs/bpf/bpfmetafs-test-xdp-{os.getpid()}"
     address, keep = bpf.pointer(os.fsencode(pin) + b"\0")
     bpf.call(6, struct.pack("<QII", address, prog, 0))
     try:
         ok("ip", "link", "set", "dev", veth, "xdpgeneric", "pinned", pin)
         time.sleep(0.05)
-        assert attached.read_text() == f"xdp {veth} netlink\n"
+        assert told(attached) == f"xdp {veth} netlink\n"
         ok("ip", "link", "set", "dev", veth, "xdpgeneric", "off")
     finally:
         os.unlink(pin)
-
-
-def test_watching_does_not_hold_a_link(daemon, mountpoint, cgroup, skb):
-    """Its owner's close detaches it, whatever is read meanwhile."""
-    daemon()
-    prog, number = skb()
-    stop = threading.Event()
-    failed = []
-
-    def watch():
-        try:
-            watch_on()
-        except OSError as error:
-            failed.append(error)
-
-    def watch_on():
-        while not stop.is_set():
-            for path in (mountpoint / "links").iterdir():
-                try:
-                    list((path / "info").iterdir())
-                    os.readlink(path / "prog")
-                except FileNotFoundError:
-                    pass
-            (mountpoint / str(number) / "info" / "attached").read_text()
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        for _ in range(200):
-            fd = bpf.call(LINK_CREATE, struct.pack("<IIII", prog, cgroup[1], CGROUP_INET_EGRESS,
-                                                   0))[0]
-            one = link_id(fd)
-            os.close(fd)
-            end = time.monotonic() + 1 * SLOWNESS
-            while one in bpf.link_ids():
-                assert time.monotonic() < end, "the link is held"
-    finally:
-        stop.set()
-        watcher.join()
-    assert not failed
 
 
 def test_an_object_file_has_no_links(daemon, mountpoint, compiled):

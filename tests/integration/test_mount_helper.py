@@ -186,7 +186,7 @@ def test_verbose_says_what_is_run(mountpoint, program):
     out = ok("mount.bpfmetafs", "bpf", mountpoint, "-v", "-s", "-o", "rw,mode=0400,x y")
     program_path = shutil.which("bpfmetafs", path="/usr/sbin:/usr/local/sbin")
     assert out == (f"mount.bpfmetafs: running {program_path} 'bpf' '{mountpoint}' "
-                   "'-s' '-o' 'rw,mode=0400,x y'\n")
+                   "'-s' '-o' 'mode=0400,x y'\n")
     assert readable(mountpoint, program)
 
 
@@ -325,6 +325,100 @@ def test_two_trees(mountpoint, public, program):
     ok("umount", mountpoint)
     assert readable(public, program)
     assert mounts(mountpoint) == 0
+
+
+# A second mount of the same source at the same place.
+
+ONCE = [("mount", "-t", "bpfmetafs", "bpf", "DIR"),
+        ("mount", "-t", "fuse.bpfmetafs", "none", "DIR"),
+        ("mount.bpfmetafs", "bpf", "DIR", "-o", "rw,noevents"),
+        ("bpfmetafs", "kernel", "DIR")]
+
+
+def said_to_be_mounted(done, source, mountpoint):
+    (line,) = done.stderr.splitlines()
+    assert line.split(": ", 1)[1] == (f"'{source}' is already mounted on '{mountpoint}'; "
+                                      "to mount it anew, unmount that first, with umount")
+    assert done.returncode == FAILURE
+
+
+@pytest.mark.parametrize("argv", ONCE, ids=" ".join)
+def test_a_second_mount_says_so(mountpoint, program, argv):
+    ok("mount", "-t", "bpfmetafs", "bpf", mountpoint)
+    before = daemons(mountpoint)
+    done = run(*[mountpoint if word == "DIR" else word for word in argv])
+    said_to_be_mounted(done, "bpf", mountpoint)
+    assert mounts(mountpoint) == 1
+    assert daemons(mountpoint) == before
+    assert readable(mountpoint, program)
+    ok("umount", mountpoint)
+    ok(*[str(mountpoint) if word == "DIR" else word for word in argv])
+    assert readable(mountpoint, program)
+
+
+def test_a_second_mount_through_a_link_and_from_elsewhere(mountpoint, tmp_path):
+    (tmp_path / "link").symlink_to(mountpoint)
+    (tmp_path / "other").mkdir()
+    ok("mount.bpfmetafs", "bpf", mountpoint)
+    said_to_be_mounted(run("mount.bpfmetafs", "bpf", "link", cwd=tmp_path), "bpf", mountpoint)
+    said_to_be_mounted(run("bpfmetafs", "bpf", "../mnt/.", cwd=tmp_path / "other"), "bpf", mountpoint)
+    said_to_be_mounted(run("mount.bpfmetafs", "bpf", mountpoint, "-f"), "bpf", mountpoint)
+    for command in ("mount.bpfmetafs", "bpfmetafs"):
+        said_to_be_mounted(run(command, "bpf", mountpoint, "-N", str(os.getpid())), "bpf", mountpoint)
+    assert mounts(mountpoint) == 1
+
+
+def test_mount_all_twice(mountpoint, program, tmp_path):
+    """mount(8) sees by itself that there is nothing to do."""
+    fstab = tmp_path / "fstab"
+    fstab.write_text(f"bpf {mountpoint} bpfmetafs nofail 0 0\n")
+    for _ in range(2):
+        ok("mount", "-T", fstab, "-a", "-t", "bpfmetafs")
+    assert mounts(mountpoint) == 1
+    assert readable(mountpoint, program)
+
+
+def test_another_source_may_be_mounted_over_a_tree(mountpoint, program, compiled):
+    """As mount(8) stacks all but the same filesystem on itself."""
+    source = compiled("hello")
+    ok("mount", "-t", "bpfmetafs", "bpf", mountpoint)
+    ok("mount", "-t", "bpfmetafs", source, mountpoint)
+    assert mounts(mountpoint) == 2
+    assert (mountpoint / "hello" / "oncall").read_text() == "net-team\n"
+    said_to_be_mounted(run("mount", "-t", "bpfmetafs", source, mountpoint), source, mountpoint)
+    # Only what is on top counts.
+    ok("mount", "-t", "bpfmetafs", "bpf", mountpoint)
+    assert mounts(mountpoint) == 3
+    assert readable(mountpoint, program)
+
+
+def test_a_tree_may_be_mounted_over_a_part_of_one(mountpoint, public, program):
+    ok("mount", "-t", "bpfmetafs", "bpf", mountpoint)
+    ok("mount", "--bind", mountpoint / str(program.id), public)
+    ok("mount", "-t", "bpfmetafs", "bpf", public)
+    assert readable(public, program)
+    # A bind mount of the whole is the same tree.
+    ok("umount", public)
+    ok("umount", public)
+    ok("mount", "--bind", mountpoint, public)
+    said_to_be_mounted(run("mount", "-t", "bpfmetafs", "bpf", public), "bpf", public)
+
+
+# What ps(1) shows.
+
+@pytest.mark.parametrize("argv, shown", [
+    (("mount", "-t", "bpfmetafs", "bpf", "DIR"), ""),
+    (("mount", "-t", "bpfmetafs", "-w", "bpf", "DIR"), ""),
+    (("mount", "-t", "bpfmetafs", "-o", "mode=0400", "bpf", "DIR"), " -o mode=0400"),
+    (("mount.bpfmetafs", "bpf", "DIR", "-o", r"rw,comment=a\,rw,uid=0,rw"),
+     r" -o comment=a\,rw,uid=0"),
+    (("mount.bpfmetafs", "bpf", "DIR", "-o", 'context="a,rw,b",rw'), ' -o context="a,rw,b"'),
+], ids=str)
+def test_ps_does_not_show_a_read_only_tree_as_writable(mountpoint, argv, shown):
+    ok(*[str(mountpoint) if word == "DIR" else word for word in argv])
+    (pid,) = daemons(mountpoint)
+    assert ok("ps", "-ww", "-o", "args=", "-p", pid) == f"bpfmetafs bpf {mountpoint}{shown}\n"
+    assert "ro" in found(mountpoint)["options"]
 
 
 def error_of_listing(mountpoint):
@@ -627,7 +721,7 @@ def test_remount_as_a_unit_is_reloaded(mountpoint, program):
 
 
 @pytest.mark.parametrize("word", ["allow_other", "uid=1", "gid=1", "mode=0400", "memory=1M",
-                                  "noevents"])
+                                  "noevents", "contents", "netns", "log"])
 def test_remount_refuses_what_is_fixed(mountpoint, program, word):
     ok("mount", "-t", "bpfmetafs", "bpf", mountpoint)
     before = found(mountpoint)

@@ -4,13 +4,15 @@
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
 
 import pytest
 
-from conftest import eventually, is_mounted, need_compiler, ok, run
+from conftest import SLOWNESS, eventually, is_mounted, need_compiler, ok, run
+from stuck import WALL, reader_of_a_stuck_daemon
 
 NOBODY = 65534
 
@@ -227,6 +229,23 @@ def test_killed(mountpoint):
         ok("mount.bpfmetafs", "bpf", mountpoint, "-N", pid)
         (daemon,) = [number for number in daemons(mountpoint) if os.getsid(number) == number]
         os.kill(daemon, signal.SIGKILL)
+        eventually(lambda: not daemons(mountpoint))
+        assert trees(pid) == []
+
+
+def test_killed_while_it_waits_for_a_reader(mountpoint, hand):
+    """The process that is left lets the reader go, and so the daemon."""
+    fd, number = hand()
+    with other_namespace() as pid:
+        ok("mount.bpfmetafs", "bpf", mountpoint, "-N", pid)
+        root = inside(pid, mountpoint)
+        assert (root / str(number)).is_dir()
+        (daemon,) = [number for number in daemons(mountpoint) if os.getsid(number) == number]
+        with reader_of_a_stuck_daemon(daemon, root, lambda: os.close(fd)) as reader:
+            os.kill(daemon, signal.SIGKILL)
+            _, said = reader.communicate(timeout=20 * SLOWNESS)
+        assert re.search("not connected|connection abort", said, re.I), said
+        os.waitpid(daemon, WALL)
         eventually(lambda: not daemons(mountpoint))
         assert trees(pid) == []
 

@@ -28,11 +28,11 @@ class Parts:
         self.running, self.beside, self.out = set(), [], io.BytesIO()
         self.runner = suite.Runner([], work, jobs, self.out)
 
-    def add(self, name, status=0, **how):
+    def add(self, name, status=0, then=":", **how):
         def run(part):
             self.running.add(name)
             self.beside.append(set(self.running))
-            said = f"for i in 1 2 3 4 5; do echo {name}; sleep 0.02; done; exit {status}"
+            said = f"for i in 1 2 3 4 5; do echo {name}; sleep 0.02; done; {then}; exit {status}"
             if self.runner.call(part, "sh", "-c", said) == 0:
                 part.add((2, 0, 1))
             else:
@@ -48,7 +48,7 @@ class Parts:
         """What was said, by the parts under whose names it was."""
         found = {}
         for line in self.out.getvalue().decode().splitlines():
-            if head := re.fullmatch(r"== (\w+): \d+ s", line):
+            if head := re.fullmatch(r"== (\w+): \d+ s, \d+ s of CPU", line):
                 assert head[1] not in found
                 said = found[head[1]] = []
             else:
@@ -97,6 +97,16 @@ def test_a_part_that_breaks_has_failed(tmp_path):
     parts.add("good")
     assert parts.runner.run() == [2, 1, 1]
     assert "FAILED: odd: ZeroDivisionError" in parts.out.getvalue().decode()
+
+
+def test_a_part_that_hangs_has_failed(tmp_path):
+    """And the others run on."""
+    parts = Parts(tmp_path)
+    parts.runner.limit = 0.5
+    parts.add("hanging", then="sleep 600 & wait")
+    parts.add("good", after=("hanging",))
+    assert parts.runner.run() == [2, 1, 1]
+    assert parts.blocks() == {"hanging": ["hanging"] * 5 + ["FAILED: hanging"], "good": ["good"] * 5}
 
 
 def test_told_to_end_it_leaves_nothing_running(tmp_path):

@@ -99,7 +99,8 @@ def infos_of(directory):
         if path.name.isdigit():
             with contextlib.suppress(FileNotFoundError):
                 infos[int(path.name)] = read_info(path / "info")
-    return infos
+    # An object that goes half-way loses its keys one by one.
+    return {number: info for number, info in infos.items() if "id" in info}
 
 
 def test_programs_as_bpftool_shows_them(tree, load, hand):
@@ -477,7 +478,9 @@ def test_diff_of_two_mounts(tree, daemon, tmp_path, program):
     second = tmp_path / "second"
     second.mkdir()
     daemon(path=second)
-    ok("diff", "-r", "--no-dereference", tree / str(program.id), second / str(program.id))
+    # The second was not there when it was loaded.
+    ok("diff", "-r", "--no-dereference", "-x", "loader", tree / str(program.id),
+       second / str(program.id))
     assert not filecmp.dircmp(tree / str(program.id), second / str(program.id)).diff_files
 
 
@@ -629,9 +632,11 @@ def test_what_is_unloaded_is_gone(tree, hand):
     assert all((tree / str(number)).is_dir() for number in kept)
 
 
-def test_a_walk_goes_on_where_programs_vanish(tree, program, hand):
+def test_a_walk_goes_on_where_programs_vanish(request, tree, program, hand):
+    # Without events each walk asks for everything anew, which takes many times as long.
+    walks = 5 if "noevents" in request.node.name else 15
     with churn([hand()[0] for _ in range(30)]):
-        for _ in range(15):
+        for _ in range(walks):
             for command in (["grep", "-r", "net-team", tree], ["ls", "-lR", tree],
                             ["find", tree, "-type", "f", "-size", "+0"]):
                 seen = run(*command)
@@ -733,7 +738,7 @@ def test_nothing_is_kept_alive_while_it_is_read(tree, hand):
                 for name in os.listdir(path):
                     try:
                         (path / name / "info" / "id").read_text()
-                    except FileNotFoundError:
+                    except (FileNotFoundError, NotADirectoryError):
                         pass
 
     readers = [threading.Thread(target=read) for _ in range(2)]

@@ -8,18 +8,24 @@ import time
 
 import bpf
 
-# What tools say of a file that is not there any more, or not whole: tar pads what it can't read on.
+# What tools say of a file that is not there any more, or not whole: tar pads what it can't read on; those
+# that are written in Go have other words.
 # The newest kernels say EIO if a page of a file could not be read, whatever the daemon says.
-SAID = re.compile(r"No such file or directory|File removed before we read it|Input/output error"
+SAID = re.compile(r"[Nn]o such file or directory|File removed before we read it|Input/output error"
                   r"|File shrank by \d+ bytes?; padding with zeros|(?:file|directory) has vanished: ")
 # What cp says where another file has taken the place of the one that it has seen, for something has changed;
-# or where the kernel has forgotten it meanwhile, and it has another number now.
-CHANGED = re.compile(r"cp: skipping file '.*', as it was replaced while being copied")
-# Of which file: a path in the tree, in which the tool was started.
-PATH = re.compile(r"(?:\./|['\"]|^\w+: )((?:[0-9]|maps|links)[^:'\"]*)")
-# What tar and rsync say last, after their reasons.
+# or where the kernel has forgotten it meanwhile, and it has another number now. tar says so of what is seen
+# of an object, as where it is attached, and of the directories whose time tells when an object came or went.
+CHANGED = re.compile(r"cp: skipping file '.*', as it was replaced while being copied"
+                     r"|tar: (?:.*(?:/info/(?:pids/\d+/)?\w+|\.json|\.prom)|\.|\./(?:maps|links)/?)"
+                     r": file changed as we read it")
+# Of which file: a path in the tree, in which the tool was started. restic names a directory twice, and says
+# "failed" behind the first.
+PATH = re.compile(r"(?:\./|['\"]|^\w+: )((?:[0-9]|by|maps|links)[^:'\"]*)")
+# What tar, rsync and restic say last, after their reasons.
 SUMMARY = re.compile(r"tar: Exiting with failure status due to previous errors"
-                     r"|rsync (?:warning|error): some files.* \(code 2[34]\) .*")
+                     r"|rsync (?:warning|error): some files.* \(code 2[34]\) .*"
+                     r"|Warning: at least one source file could not be read")
 
 
 def exists(command, number):
@@ -33,7 +39,14 @@ def exists(command, number):
 
 
 def has_gone(path):
-    """Whether a path in the tree, relative to it, is of a program, map or link that has gone."""
+    """Whether a path in the tree, relative to it, is of a program, map or link that has gone, or of a
+    process that holds one."""
+    # A process can let go of an object, or end, at any moment: nothing tells afterwards.
+    if re.search("(^|/)info/pids/", path):
+        return True
+    # Values change: programs are detached, and variables written. Nothing tells afterwards.
+    if path.startswith("by/"):
+        return True
     parts = path.split("/")
     programs = parts[:1] + [b for a, b in zip(parts, parts[1:]) if a == "progs"]
     maps = [b for a, b in zip(parts, parts[1:]) if a == "maps"]
@@ -56,8 +69,7 @@ def is_going(path, looks=100):
 
 def is_explained(line):
     """Whether a line of a tool's stderr is about what is going. The tool was started in the tree."""
-    path = PATH.search(line)
-    return bool(SAID.search(line) and path and is_going(path[1]))
+    return bool(SAID.search(line)) and any(is_going(path[1]) for path in PATH.finditer(line))
 
 
 def unexplained(said, tree="."):

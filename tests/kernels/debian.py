@@ -100,11 +100,16 @@ class Kernels:
             # Since 6.19 the image itself is in packages of its own.
             names = [f"linux-image-{release}"]
             depends = self.query("show", names[0])
-            names += sorted(set(re.findall(r"\b(linux-(?:base|binary|modules)-\S+)", depends)))
+            # A package that the archive has not any more may be one that says only what others need.
+            names += [name for name in
+                      sorted(set(re.findall(r"\b(linux-(?:base|binary|modules)-\S+)", depends)))
+                      if self.query("madison", name)]
             subprocess.run(["apt-get", "download", "-qq", *names], check=True,
                            cwd=partial / "debs", env=self.environment)
             for package in (partial / "debs").iterdir():
                 subprocess.run(["dpkg-deb", "--extract", package, partial], check=True)
             shutil.rmtree(partial / "debs")
+            if not list(partial.rglob("vmlinuz*")):
+                raise Problem(f"the archive has not all packages of Linux {release}")
             partial.rename(target)
         return release, target

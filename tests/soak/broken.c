@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/fuse.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ struct fuse_entry_param;
 int fuse_reply_buf(struct fuse_req *req, const char *buf, size_t size);
 int fuse_reply_entry(struct fuse_req *req, const struct fuse_entry_param *entry);
 int fuse_reply_err(struct fuse_req *req, int error);
+int fuse_reply_readlink(struct fuse_req *req, const char *link);
 
 /* True every nth time, if that is what shall be wrong. */
 static bool is_turn(const char *fault, unsigned int n)
@@ -40,13 +42,16 @@ int close(int fd)
 
 int fuse_reply_buf(struct fuse_req *req, const char *buf, size_t size)
 {
-        static const char value[] = "soak_";
+        static const char value[] = "soak_", report[] = "[\n{";
         char *changed;
 
         if (is_turn("memory", 1)) {
                 changed = malloc(65536);
                 memset(changed, 1, 65536);
         }
+        if (size >= sizeof(report) && memcmp(buf, report, sizeof(report) - 1) == 0 &&
+            is_turn("values", 3))
+                size -= 2;
         if (size < sizeof(value) || memcmp(buf, value, sizeof(value) - 1) != 0 ||
             !is_turn("values", 5))
                 return next(fuse_reply_buf)(req, buf, size);
@@ -62,6 +67,20 @@ int fuse_reply_entry(struct fuse_req *req, const struct fuse_entry_param *entry)
                 return next(fuse_reply_entry)(req, entry);
         fuse_reply_err(req, ENOENT);
         return -ENOENT;
+}
+
+/* In by/, another program than the one that was looked for. */
+int fuse_reply_readlink(struct fuse_req *req, const char *link)
+{
+        static const char to_program[] = "../../../";
+        static char other[PATH_MAX];
+        char given[PATH_MAX];
+
+        if (strncmp(link, to_program, sizeof(to_program) - 1) != 0)
+                return next(fuse_reply_readlink)(req, link);
+        strcpy(given, *other && is_turn("values", 3) ? other : link);
+        strcpy(other, link);
+        return next(fuse_reply_readlink)(req, given);
 }
 
 /* A notification is what answers no request. */

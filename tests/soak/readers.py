@@ -100,7 +100,10 @@ class Holder(Role):
     def hold(self, path):
         up = self.undisturbed()
         fd = self.attempt(path, os.open, self.tree / path, os.O_RDONLY)
-        if fd is not None:
+        # Others' programs may have a structure of this name.
+        if fd is not None and stat.S_ISDIR(os.fstat(fd).st_mode):
+            os.close(fd)
+        elif fd is not None:
             read_now = random.random() < 0.7
             text = self.attempt(path, os.pread, fd, 1 << 19, 0) if read_now else None
             self.held.append((path, fd, text, up))

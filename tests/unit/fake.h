@@ -27,6 +27,8 @@ typedef struct Fake {
         uint32_t datasec[N_MAPS];
         const char *name; /* of all programs and maps */
         uint32_t n_progs;
+        struct timespec loaded;    /* when all of them were */
+        uint32_t pid;              /* and by whom */
         uint32_t n_bound;          /* of each program, this many maps */
         uint32_t vanished;         /* this program is not there any more */
         int prog_error[MAX_PROGS]; /* of prog(), prog_maps() */
@@ -37,11 +39,16 @@ typedef struct Fake {
         uint32_t value[N_MAPS];
         bool frozen;
         bool rdonly_prog;
-        guint n_next; /* calls */
+        guint n_next;        /* calls */
+        guint n_progs_asked; /* calls of prog() */
         guint n_maps;
         guint n_changing; /* calls of prog_info() and map_info() for what changes */
-        GArray *events;   /* int64_t: an id that was loaded, or -id: unloaded */
-        bool lost;        /* the next drain says so */
+        guint n_fixed;    /* the same for what does not */
+        uint32_t change;  /* is added to the number that changes */
+        SourceCounts counts[MAX_PROGS];
+        GArray *events; /* int64_t: an id that was loaded, or -id: unloaded */
+        bool lost;      /* the next drain says so */
+        int broken;     /* -errno: there are no more events */
 } Fake;
 
 /* The Watch of these tests is the Fake. */
@@ -50,10 +57,13 @@ int watch_take(Watch *watch, WatchFunc func, void *data, int *wait)
         Fake *fake = (Fake *)watch;
         bool lost = fake->lost;
 
+        if (fake->broken < 0)
+                return fake->broken;
         for (guint i = 0; i < fake->events->len; i++) {
                 int64_t event = g_array_index(fake->events, int64_t, i);
 
-                func(event > 0, ABS(event), data);
+                func(&(WatchEvent){ .loaded = event > 0, .id = ABS(event), .pid = fake->pid },
+                     data);
         }
         g_array_set_size(fake->events, 0);
         fake->lost = false;
@@ -86,12 +96,15 @@ static int fake_prog(Source *source, uint32_t id, SourceProg *out)
 {
         Fake *fake = (Fake *)source;
 
+        fake->n_progs_asked++;
         g_usleep(fake->prog_time);
         if (id == fake->vanished || id > fake->n_progs)
                 return -ENOENT;
         if (fake->prog_error[id] < 0)
                 return fake->prog_error[id];
-        *out = (SourceProg){ .name = g_strdup(fake->name), .n_maps = fake->n_bound };
+        *out = (SourceProg){ .name = g_strdup(fake->name),
+                             .mtime = fake->loaded,
+                             .n_maps = fake->n_bound };
         return 0;
 }
 
@@ -105,6 +118,31 @@ static int fake_prog_maps(Source *source, uint32_t id, GArray *ids)
         for (uint32_t map = MAP; map < MAP + fake->n_bound && fake->prog_error[id] == 0; map++)
                 g_array_append_val(ids, map);
         return fake->prog_error[id];
+}
+
+static int fake_prog_counts(Source *source, uint32_t id, SourceCounted *out)
+{
+        Fake *fake = (Fake *)source;
+
+        if (id == fake->vanished || id > fake->n_progs)
+                return -ENOENT;
+        out->counts = fake->counts[id];
+        out->n_maps = fake->n_bound;
+        for (uint32_t i = 0; i < MIN(fake->n_bound, SOURCE_COUNTED_MAPS); i++)
+                out->maps[i] = MAP + i;
+        return fake->prog_error[id];
+}
+
+static int fake_info(Source *source, uint32_t id, bool changing, Info **out);
+
+static int fake_prog_look(Source *source, uint32_t id, SourceLook *out, GArray *ids)
+{
+        Fake *fake = (Fake *)source;
+        int r = fake_prog_maps(source, id, ids);
+
+        out->counts = fake->counts[id];
+        out->facts.n_maps = fake->n_bound;
+        return r < 0 ? r : fake_info(source, id, false, &out->info);
 }
 
 static int fake_map(Source *source, uint32_t id, SourceMap *out)
@@ -148,19 +186,29 @@ static int fake_info(Source *source, uint32_t id, bool changing, Info **out)
         InfoBuilder *builder = info_builder_new();
 
         fake->n_changing += changing;
-        info_builder_add(builder, changing ? "changing" : "fixed", "%" PRIu32, id);
+        fake->n_fixed += !changing;
+        info_builder_add(builder, changing ? "changing" : "fixed", "%" PRIu32,
+                         id + (changing ? fake->change : 0));
         *out = info_builder_end(builder);
         return 0;
+}
+
+static int fake_all_info(Source *source, uint32_t id, Info **out)
+{
+        return fake_info(source, id, true, out);
 }
 
 static const SourceOps fake_ops = {
         .next_prog = fake_next,
         .prog = fake_prog,
         .prog_maps = fake_prog_maps,
+        .prog_counts = fake_prog_counts,
+        .prog_look = fake_prog_look,
         .prog_info = fake_info,
         .next_map = fake_next_map,
         .map = fake_map,
         .map_info = fake_info,
+        .map_all_info = fake_all_info,
         .map_value = fake_value,
 };
 

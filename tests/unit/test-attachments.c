@@ -6,6 +6,7 @@
  */
 
 #include "attach.h"
+#include "attach-scan.h"
 #include "attachments.h"
 #include "bpf-uapi.h"
 #include "cgroups.h"
@@ -51,7 +52,7 @@ static char *lines_of(uint32_t prog_id)
 /* Later than any scan is good for. */
 static void pass_time(void)
 {
-        world.now += 100 * ATTACHMENTS_MAX_AGE;
+        world.now += 100 * ATTACH_SCAN_MAX_AGE;
 }
 
 #define assert_lines(prog, ...)                                                                    \
@@ -628,11 +629,12 @@ typedef struct Wanted {
         guint n;
 } Wanted;
 
-static void count_type(uint32_t prog_id, const char *type, void *data)
+static void count_type(uint32_t prog_id, const char *type, const char *target, void *data)
 {
         Wanted *wanted = data;
 
-        if (prog_id == wanted->prog_id && strcmp(type, "raw_tp") == 0)
+        if (prog_id == wanted->prog_id && strcmp(type, "raw_tp") == 0 &&
+            strcmp(target, "sys_enter") == 0)
                 wanted->n++;
 }
 

@@ -19,7 +19,7 @@ static void begin(Fake *fake, Catalog *catalog)
 {
         contents_begin(catalog_contents(catalog));
         if (!fake->source.named)
-                events_take((Watch *)fake, catalog, NULL);
+                events_take((Watch *)fake, catalog, NULL, NULL);
 }
 
 static Prog *get_prog(Catalog *catalog, uint32_t id)
@@ -336,7 +336,7 @@ static void test_closed_prog(void)
 
         fake.frozen = true;
         fake.prog_error[2] = -EACCES;
-        assert_list(&fake, catalog, "", "maps 1 2 3");
+        assert_list(&fake, catalog, "", "maps by programs.json maps.json metrics.prom 1 2 3");
         assert_list(&fake, catalog, "2", "(cannot be shown)");
         assert_list(&fake, catalog, "3", "info maps level");
         fake.prog_error[2] = 0;

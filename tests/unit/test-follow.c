@@ -22,9 +22,10 @@ typedef struct Played {
         int last_wait;   /* what the last was asked to wait */
         guint woken;     /* calls of watch_wake() that nobody has taken up */
         int next_wait;   /* what tree_follow() says */
+        int log_wait;    /* what tree_log() says */
         int error;       /* the same */
         GArray *pending; /* TreeForgotten: what the next tree_follow() gives */
-        GString *told;   /* what ops_forget_entry() was given */
+        GString *told;   /* what session_forget_entry() was given */
         void (*on_gone)(void *data);
         void *on_gone_data;
         bool signals_blocked;
@@ -32,6 +33,11 @@ typedef struct Played {
 } Played;
 
 /* The watch, the tree and the operations are all the Played one. */
+
+void tree_forgotten_clear(TreeForgotten *forgotten)
+{
+        g_clear_pointer(&forgotten->name, g_free);
+}
 
 int tree_follow(Tree *tree, GArray *entries, int *wait)
 {
@@ -52,6 +58,17 @@ int tree_follow(Tree *tree, GArray *entries, int *wait)
         return r;
 }
 
+int tree_log(Tree *tree)
+{
+        Played *played = (Played *)tree;
+        int wait;
+
+        pthread_mutex_lock(&played->lock);
+        wait = played->log_wait;
+        pthread_mutex_unlock(&played->lock);
+        return wait;
+}
+
 void tree_on_gone(Tree *tree, void (*func)(void *data), void *data)
 {
         Played *played = (Played *)tree;
@@ -62,20 +79,20 @@ void tree_on_gone(Tree *tree, void (*func)(void *data), void *data)
         pthread_mutex_unlock(&played->lock);
 }
 
-void ops_forget_entry(Ops *ops, uint64_t parent, uint64_t child, const char *name)
+void session_forget_entry(Session *session, uint64_t parent, uint64_t child, const char *name)
 {
-        Played *played = (Played *)ops;
+        Played *played = (Played *)session;
 
         pthread_mutex_lock(&played->lock);
         g_string_append_printf(played->told, "%d/%s:%d ", (int)parent, name, (int)child);
         pthread_mutex_unlock(&played->lock);
 }
 
-void ops_serve_until(Ops *ops, int fd)
+void session_serve_until(Session *session, int fd)
 {
         struct pollfd end = { .fd = fd, .events = POLLIN };
 
-        ((Played *)ops)->served = true;
+        ((Played *)session)->served = true;
         g_assert_cmpint(poll(&end, 1, 10000), ==, 1);
 }
 
@@ -105,7 +122,7 @@ void watch_wake(Watch *watch)
 
 static void played_init(Played *played)
 {
-        *played = (Played){ .next_wait = -1 };
+        *played = (Played){ .next_wait = -1, .log_wait = -1 };
         pthread_mutex_init(&played->lock, NULL);
         pthread_cond_init(&played->changed, NULL);
         played->pending = g_array_new(FALSE, FALSE, sizeof(TreeForgotten));
@@ -124,7 +141,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Played, played_clear)
 static Follow *start(Played *played)
 {
         g_autoptr(GError) error = NULL;
-        Follow *follow = follow_new((Watch *)played, (Tree *)played, (Ops *)played, &error);
+        Follow *follow = follow_new((Watch *)played, (Tree *)played, (Session *)played, &error);
 
         g_assert_no_error(error);
         g_assert_cmpint(follow_start(follow, &error), ==, 0);
@@ -145,7 +162,7 @@ static void add(Played *played, uint64_t parent, uint64_t child, const char *nam
 {
         TreeForgotten entry = { .parent = parent, .child = child };
 
-        g_strlcpy(entry.name, name, sizeof(entry.name));
+        entry.name = g_strdup(name);
         pthread_mutex_lock(&played->lock);
         g_array_append_val(played->pending, entry);
         pthread_mutex_unlock(&played->lock);
@@ -165,6 +182,30 @@ static void test_first_look(void)
         g_assert_cmpstr(played.told->str, ==, "1/131:5 7/30:0 ");
         g_assert_cmpint(played.last_wait, ==, -1);
         g_assert_true(played.signals_blocked);
+        g_clear_pointer(&follow, follow_free);
+}
+
+/* It sleeps until the log has something to do, if that is earlier. */
+static void test_log(void)
+{
+        static const struct {
+                int next, log, wanted;
+        } waits[] = { { -1, 7, 7 }, { 2, 7, 2 }, { 9, 7, 7 }, { 2, -1, 2 }, { -1, -EPIPE, -1 } };
+        g_auto(Played) played;
+        g_autoptr(Follow) follow = NULL;
+
+        played_init(&played);
+        follow = start(&played);
+        wait_for(&played, 1);
+        for (guint i = 0; i < G_N_ELEMENTS(waits); i++) {
+                pthread_mutex_lock(&played.lock);
+                played.next_wait = waits[i].next;
+                played.log_wait = waits[i].log;
+                pthread_mutex_unlock(&played.lock);
+                watch_wake((Watch *)&played);
+                wait_for(&played, i + 2);
+                g_assert_cmpint(played.last_wait, ==, waits[i].wanted);
+        }
         g_clear_pointer(&follow, follow_free);
 }
 
@@ -230,7 +271,7 @@ static void test_not_started(void)
         g_autoptr(GError) error = NULL;
 
         played_init(&played);
-        follow_free(follow_new((Watch *)&played, (Tree *)&played, (Ops *)&played, &error));
+        follow_free(follow_new((Watch *)&played, (Tree *)&played, (Session *)&played, &error));
         g_assert_no_error(error);
         g_assert_false(played.served);
         g_assert_cmpuint(played.looks, ==, 0);
@@ -241,6 +282,7 @@ int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/follow/first-look", test_first_look);
+        g_test_add_func("/follow/log", test_log);
         g_test_add_func("/follow/woken", test_woken);
         g_test_add_func("/follow/events-end", test_events_end);
         g_test_add_func("/follow/end", test_end);

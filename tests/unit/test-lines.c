@@ -11,13 +11,12 @@ static char *text_of(const Lines *lines, const char *key)
 {
         InfoBuilder *builder = info_builder_new();
         g_autoptr(Info) info = NULL;
+        const char *text;
 
         lines_add_keys(lines, builder);
         info = info_builder_end(builder);
-        for (uint32_t i = 0; i < info_n(info); i++)
-                if (strcmp(info_key(info, i), key) == 0)
-                        return g_strndup(info_text(info, i), strlen(info_text(info, i)) - 1);
-        return NULL;
+        text = info_get(info, key);
+        return text ? g_strndup(text, strlen(text) - 1) : NULL;
 }
 
 static void assert_text(const Lines *lines, const char *key, const char *expected)

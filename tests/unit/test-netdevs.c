@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Answers of rtnetlink, as the kernel gives them and as nobody should. The source is included for
- * the latter.
+ * Answers of rtnetlink, as the kernel gives them and as nobody should. The sources are included
+ * for the latter.
  */
 
 #include "netdevs.c"
+#include "netlink.c"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -58,11 +59,11 @@ static void test_other_sender(void)
                 .nlmsg_seq = 1,
         };
 
-        g_assert_cmpint(getsockname(netdevs->socket, (struct sockaddr *)&own, &len), ==, 0);
+        g_assert_cmpint(getsockname(netdevs->netlink.socket, (struct sockaddr *)&own, &len), ==, 0);
         if (sendto(other, &message, sizeof(message), 0, (struct sockaddr *)&own, sizeof(own)) < 0) {
                 g_test_message("not sent: %s", g_strerror(errno));
         } else {
-                g_assert_cmpint(receive(netdevs, MSG_DONTWAIT), ==, -EAGAIN);
+                g_assert_cmpint(receive(&netdevs->netlink, MSG_DONTWAIT), ==, -EAGAIN);
         }
         g_assert_cmpint(netdevs_scan(netdevs), ==, 0);
         g_assert_nonnull(netdevs_name(netdevs, if_nametoindex("lo")));
@@ -79,41 +80,40 @@ static size_t real_answer(Netdevs *netdevs, uint16_t type, const void *header, s
         request->nlmsg_type = type;
         request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
         memcpy(mnl_nlmsg_put_extra_header(request, size), header, size);
-        drain(netdevs);
-        g_assert_cmpint(send(netdevs->socket, request, request->nlmsg_len, 0), >, 0);
-        n = receive(netdevs, 0);
+        drain(&netdevs->netlink);
+        g_assert_cmpint(send(netdevs->netlink.socket, request, request->nlmsg_len, 0), >, 0);
+        n = receive(&netdevs->netlink, 0);
         g_assert_cmpint(n, >, 0);
         return n;
 }
 
 /* Any bytes may stand anywhere. Nothing is read beyond the answer, which ends where its memory
  * does, for a sanitizer to see. */
-static void mutate(uint16_t type, const void *header, size_t size, MessageFunc func)
+static void mutate(uint16_t type, const void *header, size_t size, NetlinkFunc func, size_t element)
 {
         g_autoptr(Netdevs) netdevs = netdevs_new();
+        g_autoptr(GArray) out = g_array_new(FALSE, TRUE, element);
         const NetdevProg prog = { .how = NETDEV_TC_INGRESS };
         size_t len = real_answer(netdevs, type, header, size);
-        g_autofree uint8_t *original = g_memdup(netdevs->answer, len);
-        uint8_t *whole = netdevs->answer;
+        g_autofree uint8_t *original = g_memdup(netdevs->netlink.answer, len);
+        uint8_t *whole = netdevs->netlink.answer;
 
-        netdevs->sequence = ((const struct nlmsghdr *)netdevs->answer)->nlmsg_seq;
+        netdevs->netlink.sequence = ((const struct nlmsghdr *)netdevs->netlink.answer)->nlmsg_seq;
         for (int i = 0; i < 20000; i++) {
                 size_t cut = i % 4 ? len : (size_t)g_test_rand_int_range(0, (int)len + 1);
                 bool interrupted = false;
                 int n = g_test_rand_int_range(0, 8);
 
-                netdevs->answer = g_malloc0(cut + NLMSG_ALIGNTO);
-                memcpy(netdevs->answer, original, cut);
+                netdevs->netlink.answer = g_malloc0(cut + NLMSG_ALIGNTO);
+                memcpy(netdevs->netlink.answer, original, cut);
                 for (int j = 0; j < n && cut > 0; j++)
-                        netdevs->answer[g_test_rand_int_range(0, (int)cut)] =
+                        netdevs->netlink.answer[g_test_rand_int_range(0, (int)cut)] =
                                 (uint8_t)g_test_rand_int_range(0, 256);
-                take(netdevs, cut, func, &prog, &interrupted);
-                g_free(netdevs->answer);
-                g_array_set_size(netdevs->interfaces, 0);
-                g_array_set_size(netdevs->qdiscs, 0);
-                g_array_set_size(netdevs->progs, 0);
+                take(&netdevs->netlink, cut, func, &prog, out, &interrupted);
+                g_free(netdevs->netlink.answer);
+                g_array_set_size(out, 0);
         }
-        netdevs->answer = whole;
+        netdevs->netlink.answer = whole;
 }
 
 static void test_hostile(void)
@@ -123,11 +123,11 @@ static void test_hostile(void)
 
         run("ip link add veth-h type veth peer name veth-i && tc qdisc add dev veth-h clsact && "
             "tc filter add dev veth-h ingress bpf bytecode '1,6 0 0 0,' flowid 1:1");
-        mutate(RTM_GETLINK, &link, sizeof(link), take_interface);
-        mutate(RTM_GETQDISC, &tc, sizeof(tc), take_qdisc);
+        mutate(RTM_GETLINK, &link, sizeof(link), take_interface, sizeof(Interface));
+        mutate(RTM_GETQDISC, &tc, sizeof(tc), take_qdisc, sizeof(Qdisc));
         tc.tcm_ifindex = (int)if_nametoindex("veth-h");
         tc.tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS);
-        mutate(RTM_GETTFILTER, &tc, sizeof(tc), take_filter);
+        mutate(RTM_GETTFILTER, &tc, sizeof(tc), take_filter, sizeof(NetdevProg));
         run("ip link delete veth-h");
 }
 
@@ -148,9 +148,11 @@ static guint progs_of(const struct nlmsghdr *message)
         const NetdevProg prog = { .how = NETDEV_TC_INGRESS, .ifindex = 7 };
         bool interrupted;
 
-        netdevs->sequence = message->nlmsg_seq;
-        memcpy(netdevs->answer, message, message->nlmsg_len);
-        g_assert_cmpint(take(netdevs, message->nlmsg_len, take_filter, &prog, &interrupted), ==, 1);
+        netdevs->netlink.sequence = message->nlmsg_seq;
+        memcpy(netdevs->netlink.answer, message, message->nlmsg_len);
+        g_assert_cmpint(take(&netdevs->netlink, message->nlmsg_len, take_filter, &prog,
+                             netdevs->progs, &interrupted),
+                        ==, 1);
         return netdevs->progs->len;
 }
 

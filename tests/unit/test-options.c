@@ -35,6 +35,9 @@ static char *refused(const char *list, bool sloppy, int code)
 static void assert_defaults(const Options *options)
 {
         g_assert_false(options->allow_other);
+        g_assert_false(options->contents);
+        g_assert_false(options->netns);
+        g_assert_false(options->log);
         g_assert_false(options->noevents);
         g_assert_false(options->remount);
         g_assert_false(options->has_uid);
@@ -81,19 +84,23 @@ static void test_words_of_others(void)
 
 static void test_own(void)
 {
-        g_autoptr(Options) options =
-                parsed("rw,allow_other,noevents,uid=1000,gid=4,mode=0640,memory=3M");
+        g_autoptr(Options) options = parsed(
+                "rw,allow_other,noevents,contents,netns,log,uid=1000,gid=4,mode=0640,memory=3M");
 
         g_assert_true(options->allow_other);
         g_assert_true(options->noevents);
+        g_assert_true(options->contents);
+        g_assert_true(options->netns);
+        g_assert_true(options->log);
         g_assert_true(options->has_uid);
         g_assert_cmpuint(options->uid, ==, 1000);
         g_assert_cmpuint(options->gid, ==, 4);
         g_assert_cmpuint(options->mode, ==, 0640);
         g_assert_cmpuint(options->memory, ==, 3u << 20);
         g_assert_cmpuint(options->given, ==,
-                         OPTIONS_ALLOW_OTHER | OPTIONS_NOEVENTS | OPTIONS_UID | OPTIONS_GID |
-                                 OPTIONS_MODE | OPTIONS_MEMORY);
+                         OPTIONS_ALLOW_OTHER | OPTIONS_NOEVENTS | OPTIONS_CONTENTS | OPTIONS_NETNS |
+                                 OPTIONS_LOG | OPTIONS_UID | OPTIONS_GID | OPTIONS_MODE |
+                                 OPTIONS_MEMORY);
         g_assert_false(options->remount);
 }
 
@@ -345,8 +352,9 @@ static void test_wrong_values(void)
 
 static void test_help(void)
 {
-        static const char *const words[] = { "allow_other", "uid=USER",     "gid=GROUP",
-                                             "mode=MODE",   "memory=BYTES", "noevents" };
+        static const char *const words[] = { "allow_other",  "uid=USER",   "gid=GROUP", "mode=MODE",
+                                             "memory=BYTES", "rules=PATH", "noevents",  "contents",
+                                             "netns",        "log" };
         g_autofree char *help = options_help();
         g_auto(GStrv) lines = g_strsplit(help, "\n", -1);
 

@@ -7,6 +7,7 @@
  * little and can be pinned as often as one likes.
  */
 
+#include "pins-look.h"
 #include "pins.h"
 
 #include <bpf/bpf.h>

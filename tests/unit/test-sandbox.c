@@ -9,6 +9,8 @@
 
 #include "filter.h"
 #include "pins-look.h"
+#include "process-look.h"
+#include "process.h"
 #include "sandbox.h"
 
 #include <arpa/inet.h>
@@ -18,6 +20,7 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
+#include <linux/netlink.h>
 #include <linux/perf_event.h>
 #include <poll.h>
 #include <pthread.h>
@@ -72,15 +75,18 @@ typedef struct World {
         PinsLook *look;
 } World;
 
-#define N_ROLES (SANDBOX_EVENTS_BROKER + 1)
+#define N_ROLES (SANDBOX_LOGGER + 1)
 #define OUTSIDE -1
 
 enum {
         RECEIVER = 1 << SANDBOX_RECEIVER,
-        EVENTS = 1 << SANDBOX_EVENTS_BROKER,
+        NETNS = 1 << SANDBOX_NETNS_BROKER,
+        EVENTS = 1 << SANDBOX_EVENTS_BROKER | NETNS,
         PINS = 1 << SANDBOX_PINS_BROKER | EVENTS,
-        KERNEL = 1 << SANDBOX_KERNEL,
+        CONTENTS = 1 << SANDBOX_CONTENTS,
+        KERNEL = 1 << SANDBOX_KERNEL | CONTENTS,
         BROKERS = 1 << SANDBOX_BROKER | PINS,
+        LOGGER = 1 << SANDBOX_LOGGER,
 };
 
 #define RESULT(call) ((call) < 0 ? errno : 0)
@@ -262,6 +268,17 @@ static int try_setns(World *world)
         return RESULT(setns(world->map, 0)) == EINVAL ? 0 : errno;
 }
 
+/* With one that is of another kind, the kernel refuses. */
+static int try_setns_net(World *world)
+{
+        return RESULT(setns(world->map, CLONE_NEWNET)) == EINVAL ? 0 : errno;
+}
+
+static int try_setns_mount(World *world)
+{
+        return RESULT(setns(world->map, CLONE_NEWNS)) == EINVAL ? 0 : errno;
+}
+
 static int try_read_file(World *world)
 {
         return RESULT(open(world->file, O_RDONLY | O_CLOEXEC));
@@ -320,6 +337,31 @@ static int try_environment(World *world)
         g_autofree char *path = g_strdup_printf("/proc/%d/environ", world->victim);
 
         return RESULT(open(path, O_RDONLY | O_CLOEXEC));
+}
+
+/* Of another process: by a position, or from one on. */
+static int try_read_memory(World *world)
+{
+        g_autofree char *path = g_strdup_printf("/proc/%d/mem", world->victim);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        uint64_t bytes;
+
+        if (fd < 0)
+                return errno;
+        if (pread(fd, &bytes, sizeof(bytes), (off_t)(uintptr_t)world) == sizeof(bytes))
+                return 0;
+        if (lseek(fd, (off_t)(uintptr_t)world, SEEK_SET) < 0)
+                return errno;
+        return read(fd, &bytes, sizeof(bytes)) == sizeof(bytes) ? 0 : errno;
+}
+
+static int try_list_descriptors(World *world)
+{
+        g_autofree char *path = g_strdup_printf("/proc/%d/fd", world->victim);
+        char target[64];
+        int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        return directory < 0 ? errno : RESULT(readlinkat(directory, "0", target, sizeof(target)));
 }
 
 static int try_unlink(World *world)
@@ -471,9 +513,37 @@ static int try_unix_socket(World *world)
         return RESULT(socket(AF_UNIX, SOCK_STREAM, 0));
 }
 
+/* As the logger does. */
+static int try_datagrams(World *world)
+{
+        return RESULT(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+}
+
+static int try_packets(World *world)
+{
+        return RESULT(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+}
+
+static int try_bind_socket(World *world)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+        return RESULT(bind(world->pair[0], (struct sockaddr *)&address, sizeof(sa_family_t)));
+}
+
 static int try_netlink(World *world)
 {
         return RESULT(socket(AF_NETLINK, SOCK_RAW, 0));
+}
+
+static int try_rtnetlink(World *world)
+{
+        return RESULT(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+}
+
+static int try_netfilter(World *world)
+{
+        return RESULT(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
 }
 
 static int try_connect(World *world)
@@ -719,6 +789,14 @@ static int try_map_next_key(World *world)
         return RESULT(bpf_map_get_next_key(world->map, NULL, &key));
 }
 
+static int try_map_batch(World *world)
+{
+        g_autofree uint8_t *value = g_malloc(MAP_BYTES);
+        uint32_t key, next, n = 1;
+
+        return RESULT(bpf_map_lookup_batch(world->map, NULL, &next, &key, value, &n, NULL));
+}
+
 static int try_pin(World *world)
 {
         g_autofree char *path = g_build_filename(world->bpffs, "prog", NULL);
@@ -767,6 +845,44 @@ static int try_link_create(World *world)
 static int try_link_update(World *world)
 {
         return try_command(BPF_LINK_UPDATE);
+}
+
+static int try_link_detach(World *world)
+{
+        return try_command(BPF_LINK_DETACH);
+}
+
+static int try_iterator(World *world)
+{
+        return try_command(BPF_ITER_CREATE);
+}
+
+static int try_batch_update(World *world)
+{
+        return try_command(BPF_MAP_UPDATE_BATCH);
+}
+
+static int try_batch_delete(World *world)
+{
+        return try_command(BPF_MAP_DELETE_BATCH);
+}
+
+static int try_take_element(World *world)
+{
+        return try_command(BPF_MAP_LOOKUP_AND_DELETE_ELEM);
+}
+
+static int try_task_query(World *world)
+{
+        return try_command(BPF_TASK_FD_QUERY);
+}
+
+static int try_query(World *world)
+{
+        int r = try_command(BPF_PROG_QUERY);
+
+        /* Old kernels ask for CAP_NET_ADMIN as well. The filter says ENOSYS. */
+        return r == EPERM ? 0 : r;
 }
 
 static int try_btf_load(World *world)
@@ -855,7 +971,10 @@ static const Try must_fail[] = {
         { "clone3", try_clone3, true },
         { "unshare", try_unshare },
         { "setns", try_setns },
-        { "open-other-file", try_read_file, .by_landlock = true },
+        { "setns-net", try_setns_net, .may = NETNS },
+        { "setns-mount", try_setns_mount },
+        /* The brokers read files of processes, and no path can be told from another. */
+        { "open-other-file", try_read_file, .by_landlock = true, .may = PINS },
         { "open-for-writing", try_write_file },
         { "open-read-write", try_read_write },
         { "open-creating", try_create },
@@ -864,7 +983,9 @@ static const Try must_fail[] = {
         { "openat2", try_openat2 },
         { "open-old-call", try_old_open },
         { "proc-self-mem", try_memory },
-        { "proc-environ", try_environment, .by_landlock = true },
+        { "proc-environ", try_environment, .by_landlock = true, .may = PINS },
+        { "proc-mem", try_read_memory, true, .by_landlock = true },
+        { "proc-fd", try_list_descriptors, true, .by_landlock = true, .may = PINS },
         { "unlink", try_unlink },
         { "rename", try_rename },
         { "link", try_link },
@@ -888,8 +1009,13 @@ static const Try must_fail[] = {
         { "socket-tcp", try_socket },
         { "socket-udp", try_udp },
         { "socket-unix", try_unix_socket },
+        { "socket-unix-datagrams", try_datagrams, .may = LOGGER },
+        { "socket-unix-packets", try_packets },
+        { "bind", try_bind_socket },
         { "socket-netlink", try_netlink },
-        { "connect", try_connect },
+        { "socket-rtnetlink", try_rtnetlink, .may = NETNS },
+        { "socket-netfilter", try_netfilter },
+        { "connect", try_connect, .may = NETNS | LOGGER },
         { "sendto-address", try_sendto_address },
         { "sendmsg", try_sendmsg, .may = EVENTS },
         { "io_uring", try_io_uring },
@@ -915,7 +1041,7 @@ static const Try must_fail[] = {
         /* The receiver's wall against these is another: see test-broker.c. */
         { "mmap-bpf-map-writable", try_map_for_writing, .may = RECEIVER },
         { "mmap-bpf-map-any-length", try_any_map_for_writing, .may = RECEIVER },
-        { "mmap-bpf-map", try_map_for_reading },
+        { "mmap-bpf-map", try_map_for_reading, .may = RECEIVER },
         { "mmap-file", try_map_file, true },
         { "mmap-perf", try_map_perf, .may = RECEIVER },
         { "madvise-poison", try_poison },
@@ -926,7 +1052,8 @@ static const Try must_fail[] = {
         { "bpf-map-update", try_map_update },
         { "bpf-map-delete", try_map_delete },
         { "bpf-map-freeze", try_map_freeze },
-        { "bpf-map-next-key", try_map_next_key },
+        { "bpf-map-next-key", try_map_next_key, .may = CONTENTS },
+        { "bpf-map-batch", try_map_batch, .may = CONTENTS },
         { "bpf-obj-pin", try_pin },
         { "bpf-obj-get", try_obj_get, .may = PINS },
         { "bpf-prog-bind-map", try_bind },
@@ -935,6 +1062,13 @@ static const Try must_fail[] = {
         { "bpf-prog-detach", try_detach },
         { "bpf-link-create", try_link_create },
         { "bpf-link-update", try_link_update },
+        { "bpf-link-detach", try_link_detach },
+        { "bpf-iter-create", try_iterator },
+        { "bpf-map-update-batch", try_batch_update },
+        { "bpf-map-delete-batch", try_batch_delete },
+        { "bpf-map-take", try_take_element },
+        { "bpf-task-query", try_task_query },
+        { "bpf-prog-query", try_query, .may = KERNEL | NETNS },
         { "bpf-btf-load", try_btf_load },
         { "bpf-enable-stats", try_statistics },
         { "bpf-raw-tracepoint", try_raw_tracepoint },
@@ -960,7 +1094,7 @@ static void test_must_fail(const void *data)
                 return;
         }
         /* A kernel without it, or a container that forbids it, tells nothing of the sandbox. */
-        if (outside == ENOSYS || outside == EPERM) {
+        if (outside == ENOSYS || outside == EPERM || outside == EPROTONOSUPPORT) {
                 g_test_skip("cannot be done here without the sandbox either");
                 return;
         }
@@ -1091,6 +1225,16 @@ static int need_pins(World *world)
         return 0;
 }
 
+static int need_process(World *world)
+{
+        g_autoptr(GByteArray) text = g_byte_array_new();
+
+        NEED(process_look(world->victim, text) == 0);
+        NEED(text->len > sizeof(ProcessText));
+        NEED(process_look(INT32_MAX, text) == -ESRCH);
+        return 0;
+}
+
 static void *thread_allocates(void *data)
 {
         g_autofree void *memory = g_malloc(1 << 24);
@@ -1133,6 +1277,24 @@ static int need_libc(World *world)
         return 0;
 }
 
+/* A receiver that comes after the sandbox is found, and the time is local. */
+static int need_log(World *world)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "/mnt/log" };
+        time_t now = time(NULL);
+        char buffer[16];
+        struct tm tm;
+        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        NEED(fd >= 0);
+        NEED(connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 && errno == ENOENT);
+        NEED(send(world->pair[0], "line", 4, MSG_NOSIGNAL) == 4);
+        NEED(read(world->pair[1], buffer, sizeof(buffer)) == 4);
+        NEED(localtime_r(&now, &tm));
+        NEED(close(fd) == 0);
+        return 0;
+}
+
 static guint64 capabilities_in(const char *text, const char *key)
 {
         const char *at = strstr(text, key);
@@ -1146,7 +1308,8 @@ static void test_status(void)
         static const char *const sets[] = { "CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:" };
         const guint64 admin = 1ull << CAP_SYS_ADMIN;
         const guint64 broker = admin | 1ull << CAP_DAC_READ_SEARCH;
-        const guint64 kept[N_ROLES] = { admin, 0, 0, broker, broker, broker };
+        const guint64 looking = broker | 1ull << CAP_SYS_PTRACE;
+        const guint64 kept[N_ROLES] = { admin, admin, 0, 0, broker, looking, looking, looking, 0 };
 
         for (int role = 0; role < N_ROLES; role++) {
                 g_autofree char *path = NULL, *text = NULL;
@@ -1263,11 +1426,13 @@ typedef struct Need {
 } Need;
 
 static const Need must_work[] = {
-        { "bpf", need_bpf, { SANDBOX_KERNEL, -2 } },
-        { "fdinfo", need_fdinfo, { SANDBOX_KERNEL, -2 } },
+        { "bpf", need_bpf, { SANDBOX_KERNEL, SANDBOX_CONTENTS, -2 } },
+        { "fdinfo", need_fdinfo, { SANDBOX_KERNEL, SANDBOX_CONTENTS, -2 } },
         { "pins", need_pins, { SANDBOX_PINS_BROKER, SANDBOX_EVENTS_BROKER, -2 } },
-        { "threads", need_threads, { SANDBOX_KERNEL, SANDBOX_OBJECT, -2 } },
+        { "process", need_process, { SANDBOX_EVENTS_BROKER, -2 } },
+        { "threads", need_threads, { SANDBOX_CONTENTS, SANDBOX_OBJECT, -2 } },
         { "libc", need_libc, { SANDBOX_KERNEL, SANDBOX_OBJECT, -2 } },
+        { "log", need_log, { SANDBOX_LOGGER, -2 } },
         { "user", need_user, { OUTSIDE, -2 } },
         { "close-inherited", need_close_inherited, { OUTSIDE, -2 } },
         { "close-all-but", need_close_all_but, { OUTSIDE, -2 } },

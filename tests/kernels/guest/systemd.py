@@ -4,9 +4,11 @@
 import pathlib
 import sys
 
-sys.path.insert(0, "/srv/bpfmetafs/tests/integration")
+INTEGRATION = "/srv/bpfmetafs/tests/integration"
+sys.path.insert(0, INTEGRATION)
 
-from conftest import bpffs, compiled, eventually, load, ok, program, run  # noqa: E402, F401
+import bpf  # noqa: E402, F401
+from conftest import BPFFS, bpffs, compiled, eventually, load, ok, program, run  # noqa: E402, F401
 
 TREE = pathlib.Path("/bpfmeta")
 UNIT = "bpfmeta.mount"

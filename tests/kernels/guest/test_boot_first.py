@@ -8,8 +8,8 @@ import signal
 
 import pytest
 
-from systemd import (TREE, UNIT, bpffs, compiled, daemons, eventually, load, mounted, ok, program,
-                     result, run, shows, state)
+from systemd import (BPFFS, INTEGRATION, TREE, UNIT, bpf, bpffs, compiled, daemons, eventually, load,
+                     mounted, ok, program, result, run, shows, state)
 
 FSTAB = pathlib.Path("/etc/fstab")
 SERVICE = "bpfmetafs.service"
@@ -57,6 +57,27 @@ def test_unit(unit, program):
     assert mounted() == ("fuse.bpfmetafs", "bpf")
     assert shows(program)
     assert len(daemons()) == 1
+
+
+def test_unit_of_a_loader(unit):
+    """A service loads a program. The tree knows which service it was, also when that has ended."""
+    pin = BPFFS / "of-a-service"
+    code = f"import bpf, time; bpf.obj_pin(bpf.prog_load(), '{pin}'); time.sleep(10000)"
+    ok("systemctl", "start", UNIT)
+    ok("systemd-run", "--quiet", "--collect", "--unit=loads", f"--setenv=PYTHONPATH={INTEGRATION}",
+       "python3", "-B", "-c", code)
+    eventually(pin.exists)
+    fd = bpf.obj_get(pin)
+    pin.unlink()
+    directory = TREE / str(bpf.object_id(fd)) / "info/loader"
+    eventually((directory / "unit").exists)
+    for name, text in (("unit", "loads.service"), ("cgroup", "/system.slice/loads.service"),
+                       ("comm", "python3")):
+        assert (directory / name).read_text() == f"{text}\n"
+    ok("systemctl", "stop", "loads")
+    pathlib.Path("/proc/sys/vm/drop_caches").write_text("2")
+    assert (directory / "unit").read_text() == "loads.service\n"
+    os.close(fd)
 
 
 def test_stop_while_in_use(unit, program):

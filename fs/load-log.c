@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* Programs from their load to their unload, and when to look at them. */
+
+#include "load-log.h"
+
+#include "log-look.h"
+
+#include <errno.h>
+#include <time.h>
+
+/* When metadata is looked for that was bound behind the load, in milliseconds after it: a program
+ * may go before its line is written. */
+#define FIRST_LOOK_MS 10
+/* Microseconds that looks may take in one go; then they rest for that many times as long. So even
+ * programs that cost much to look at take a fixed part of the time from those who read the tree. */
+#define SLICE 500
+#define REST 4
+/* Microseconds after which those whose lines are due wait for the next go. */
+#define GO 2000
+
+/* Programs that wait, in the order of their events. */
+typedef struct Queue {
+        GPtrArray *programs; /* of LogProgram, references */
+        int64_t rest_until;  /* g_get_monotonic_time(); no look before that */
+        int64_t spent;       /* microseconds on looks in this go */
+} Queue;
+
+struct LoadLog {
+        Catalog *catalog;
+        NamesReserved reserved;
+        int64_t offset;
+        LogOut *out;
+        LogRecent *recent;
+        GHashTable *programs; /* id -> LogProgram, a reference */
+        Queue waiting;
+        Queue old;    /* those that were there before: they hold up nobody who comes */
+        bool compare; /* the kernel's list has to be looked at */
+        bool listed;  /* that was done once */
+        bool looking; /* at a program that has just been loaded */
+        bool stopped; /* the last line was written */
+        int error;    /* -errno: there are no more events */
+};
+
+/* The kernel's CLOCK_BOOTTIME. */
+static uint64_t kernel_now(const LoadLog *log)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_BOOTTIME, &now);
+        return now.tv_sec * UINT64_C(1000000000) + now.tv_nsec - log->offset;
+}
+
+/* Programs */
+
+static LogProgram *find(const LoadLog *log, uint32_t id)
+{
+        return g_hash_table_lookup(log->programs, GUINT_TO_POINTER(id));
+}
+
+static LogProgram *add(LoadLog *log, uint32_t id)
+{
+        LogProgram *program = log_program_new(id);
+
+        g_hash_table_insert(log->programs, GUINT_TO_POINTER(id), program);
+        return program;
+}
+
+/* The program waits in @queue from now on, if it does not yet wait. NULL: too many do. */
+static LogWaiting *wait_in(Queue *queue, guint most, LogProgram *program)
+{
+        if (program->waiting || queue->programs->len >= most)
+                return program->waiting;
+        g_ptr_array_add(queue->programs, log_program_ref(program));
+        program->waiting = g_new0(LogWaiting, 1);
+        program->waiting->since = g_get_monotonic_time();
+        return program->waiting;
+}
+
+/* Writes the lines that the program waits for. */
+static void put_lines(LoadLog *log, LogProgram *program)
+{
+        log_program_take_loader(program, log->recent);
+        log_out_program(log->out, program);
+        g_clear_pointer(&program->waiting, log_waiting_free);
+}
+
+/* Looks */
+
+/* Only what others have asked for tells more of the counts than that the program is new. */
+static void take_counts(uint32_t id, const SourceCounts *counts, void *data)
+{
+        LoadLog *log = data;
+        LogProgram *program = log->looking ? NULL : find(log, id);
+
+        if (!program)
+                return;
+        program->run_time_ns = counts->run_time_ns;
+        program->run_cnt = counts->run_cnt;
+        program->counted_at = kernel_now(log);
+}
+
+static void look_at_facts(LoadLog *log, LogProgram *program)
+{
+        LogFacts facts;
+
+        if (log_look_facts(log->catalog, program->id, &facts) < 0)
+                return;
+        g_free(program->facts);
+        program->facts = facts.text;
+        if (facts.load_time > 0)
+                program->load_time = facts.load_time;
+        program->waiting->named = facts.named;
+}
+
+/* Authors may have bound their metadata since the last look, at which rules gave the name. */
+static void look_at_owner(LoadLog *log, LogProgram *program)
+{
+        char *oncall =
+                log_look_oncall(log->catalog, program->id, log->reserved, program->waiting->loader);
+
+        if (oncall)
+                log_program_set_oncall(program, oncall);
+}
+
+/* When the next look is due; INT64_MAX: never. */
+static int64_t next_look(const LogProgram *program)
+{
+        static const int after[] = { 0, FIRST_LOOK_MS, LOAD_LOG_MS };
+        const LogWaiting *waiting = program->waiting;
+
+        if (waiting->gone || waiting->looks == G_N_ELEMENTS(after) ||
+            (waiting->looks == 2 && !waiting->load))
+                return INT64_MAX;
+        if (!waiting->load)
+                return waiting->since;
+        return waiting->since + after[waiting->looks] * G_TIME_SPAN_MILLISECOND;
+}
+
+/* Makes the looks that are due. */
+static void look(LoadLog *log, Queue *queue, LogProgram *program)
+{
+        LogWaiting *waiting = program->waiting;
+        int64_t start = g_get_monotonic_time(), now = start;
+
+        log->looking = waiting->load;
+        while (next_look(program) <= now && now >= queue->rest_until) {
+                if (waiting->looks++ == 0)
+                        look_at_facts(log, program);
+                else
+                        look_at_owner(log, program);
+                now = g_get_monotonic_time();
+                if (queue->spent + now - start > SLICE)
+                        queue->rest_until = now + REST * (queue->spent + now - start);
+        }
+        log->looking = false;
+        queue->spent += now - start;
+}
+
+/* When the lines are written; after the last look. */
+static int64_t lines_due(const LogProgram *program)
+{
+        const LogWaiting *waiting = program->waiting;
+        bool known = !waiting->loader || loader_is_settled(waiting->loader);
+
+        if (!waiting->load)
+                return waiting->since;
+        return waiting->since +
+               (known ? LOAD_LOG_MS : LOAD_LOG_LOADER_MS) * G_TIME_SPAN_MILLISECOND;
+}
+
+/* Returns when the program has to be looked at again; -1: it waits for nothing any more. */
+static int64_t step(LoadLog *log, Queue *queue, LogProgram *program)
+{
+        const LogWaiting *waiting = program->waiting;
+        int64_t now, next;
+        bool late;
+
+        look(log, queue, program);
+        now = g_get_monotonic_time();
+        next = next_look(program);
+        late = waiting->load && now >= waiting->since + LOAD_LOG_LATE_MS * G_TIME_SPAN_MILLISECOND;
+        if (next != INT64_MAX && !late)
+                return MAX(next, queue->rest_until);
+        next = lines_due(program);
+        if (next > now)
+                return next;
+        put_lines(log, program);
+        return -1;
+}
+
+/* Steps all that wait in @queue, or as many as the time until @end (g_get_monotonic_time()) is
+ * enough for. Returns when to do that again; INT64_MAX: nothing waits. */
+static int64_t step_all(LoadLog *log, Queue *queue, int64_t end)
+{
+        GPtrArray *list = queue->programs;
+        int64_t next = INT64_MAX;
+        guint n = 0;
+
+        queue->spent = 0;
+        for (guint i = 0; i < list->len; i++) {
+                LogProgram *program = list->pdata[i];
+                int64_t now = g_get_monotonic_time();
+                int64_t at = now < end ? step(log, queue, program) : now + GO;
+
+                if (at >= 0) {
+                        list->pdata[n++] = program;
+                        next = MIN(next, at);
+                } else {
+                        log_program_unref(program);
+                }
+        }
+        g_ptr_array_set_size(list, n);
+        return next;
+}
+
+/* Events */
+
+void load_log_came(LoadLog *log, uint32_t id, uint32_t pid, uint64_t time, const uint8_t *tag,
+                   guint n_tag)
+{
+        const Observers *observers = catalog_observers(log->catalog);
+        LogProgram *program = find(log, id);
+        LogWaiting *waiting;
+
+        if (log->stopped || (program && program->seen))
+                return;
+        if (!program)
+                program = add(log, id);
+        program->seen = true;
+        program->pid = pid;
+        program->load_time = time;
+        waiting = wait_in(&log->waiting, LOAD_LOG_WAITING, program);
+        if (!waiting) {
+                log_out_leave_out(log->out, 1, 0, NULL);
+                return;
+        }
+        waiting->load = true;
+        if (tag)
+                log_program_set_tag(program, tag, n_tag);
+        if (!waiting->loader)
+                waiting->loader = observers_known_loader(observers, id);
+}
+
+void load_log_went(LoadLog *log, uint32_t id)
+{
+        LogProgram *program = find(log, id);
+        LogWaiting *waiting;
+        char *oncall;
+
+        if (log->stopped || !program)
+                return;
+        /* Others may have looked later than we. */
+        oncall = log_look_kept_oncall(log->catalog, id);
+        if (oncall)
+                log_program_set_oncall(program, oncall);
+        waiting = wait_in(&log->waiting, LOAD_LOG_WAITING, program);
+        if (waiting) {
+                waiting->gone = true;
+                waiting->gone_at = kernel_now(log);
+        } else {
+                log_out_leave_out(log->out, 0, 1, program->comm);
+        }
+        g_hash_table_remove(log->programs, GUINT_TO_POINTER(id));
+}
+
+void load_log_compare(LoadLog *log)
+{
+        log->compare = true;
+}
+
+void load_log_stop(LoadLog *log, int error)
+{
+        log->error = error;
+}
+
+/* Programs that the log has not seen come. If it was there before them, their loads are logged. */
+static void take_listed(LoadLog *log, GHashTable *listed)
+{
+        Queue *queue = log->listed ? &log->waiting : &log->old;
+        GHashTableIter iter;
+        gpointer id;
+
+        g_hash_table_iter_init(&iter, listed);
+        while (g_hash_table_iter_next(&iter, &id, NULL)) {
+                if (!find(log, GPOINTER_TO_UINT(id)))
+                        wait_in(queue, G_MAXUINT, add(log, GPOINTER_TO_UINT(id)))->load =
+                                log->listed;
+        }
+}
+
+static void drop_unlisted(LoadLog *log, GHashTable *listed)
+{
+        g_autoptr(GList) ids = g_hash_table_get_keys(log->programs);
+
+        for (GList *at = ids; at; at = at->next)
+                if (!g_hash_table_contains(listed, at->data))
+                        load_log_went(log, GPOINTER_TO_UINT(at->data));
+}
+
+/* Takes up what came and went unseen. */
+static void compare(LoadLog *log)
+{
+        g_autoptr(GHashTable) listed = g_hash_table_new(NULL, NULL);
+        Source *source = catalog_source(log->catalog);
+        uint32_t id = 0;
+        int r;
+
+        while ((r = source_next_prog(source, id, &id)) == 0)
+                g_hash_table_add(listed, GUINT_TO_POINTER(id));
+        if (r != -ENOENT)
+                return;
+        log->compare = false;
+        if (!log->listed)
+                log_out_start(log->out, g_hash_table_size(listed));
+        else
+                log_out_gap(log->out);
+        take_listed(log, listed);
+        drop_unlisted(log, listed);
+        log->listed = true;
+}
+
+/* Following */
+
+static void end_queue(LoadLog *log, Queue *queue)
+{
+        for (guint i = 0; i < queue->programs->len; i++) {
+                put_lines(log, queue->programs->pdata[i]);
+                log_program_unref(queue->programs->pdata[i]);
+        }
+        g_ptr_array_set_size(queue->programs, 0);
+}
+
+/* Nothing waits any more. */
+static void stop(LoadLog *log)
+{
+        end_queue(log, &log->waiting);
+        end_queue(log, &log->old);
+        g_hash_table_remove_all(log->programs);
+        log_out_sums(log->out, g_get_monotonic_time(), true);
+        log_out_stop(log->out, log->error);
+        log->stopped = true;
+}
+
+int load_log_follow(LoadLog *log)
+{
+        int64_t now, next;
+
+        if (!log->stopped && log->error < 0)
+                stop(log);
+        if (log->stopped)
+                return -1;
+        if (log->compare)
+                compare(log);
+        now = g_get_monotonic_time();
+        next = step_all(log, &log->waiting, now + GO);
+        next = MIN(next, step_all(log, &log->old, now + GO));
+        now = g_get_monotonic_time();
+        next = MIN(next, log_out_sums(log->out, now, false));
+        if (log_out_has_ended(log->out)) {
+                stop(log);
+                return -EPIPE;
+        }
+        if (next == INT64_MAX)
+                return -1;
+        return next <= now ? 1 : (next - now) / G_TIME_SPAN_MILLISECOND + 1;
+}
+
+static void unref_program(gpointer program)
+{
+        log_program_unref(program);
+}
+
+LoadLog *load_log_new(Catalog *catalog, NamesReserved reserved, int64_t offset,
+                      const LogOutOps *ops, void *data)
+{
+        LoadLog *log = g_new(LoadLog, 1);
+        Source *source = catalog_source(catalog);
+
+        *log = (LoadLog){
+                .catalog = catalog,
+                .reserved = reserved,
+                .offset = offset,
+                .out = log_out_new(ops, data),
+                .recent = log_recent_new(),
+                .programs = g_hash_table_new_full(NULL, NULL, NULL, unref_program),
+                .waiting = { .programs = g_ptr_array_new() },
+                .old = { .programs = g_ptr_array_new() },
+        };
+        source->counted = take_counts;
+        source->counted_data = log;
+        return log;
+}
+
+void load_log_free(LoadLog *log)
+{
+        Source *source = catalog_source(log->catalog);
+
+        if (!log->stopped)
+                stop(log);
+        source->counted = NULL;
+        g_hash_table_unref(log->programs);
+        g_ptr_array_unref(log->waiting.programs);
+        g_ptr_array_unref(log->old.programs);
+        log_out_free(log->out);
+        log_recent_free(log->recent);
+        g_free(log);
+}

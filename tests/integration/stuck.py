@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A daemon of which all threads wait for each other, as they may do for a moment when it is killed."""
+
+import contextlib
+import ctypes
+import os
+import pathlib
+import signal
+import subprocess
+
+from conftest import eventually
+
+# linux/ptrace.h, linux/wait.h
+PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
+WALL = 0x40000000
+
+
+def ptrace(request, thread):
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    assert libc.ptrace(request, thread, None, None) == 0, os.strerror(ctypes.get_errno())
+
+
+def state(process, thread):
+    return pathlib.Path(f"/proc/{process}/task/{thread}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def follower(process):
+    (found,) = [task.name for task in pathlib.Path(f"/proc/{process}/task").iterdir()
+                if (task / "comm").read_text() == "bpfmeta-follow\n"]
+    return found
+
+
+@contextlib.contextmanager
+def reader_of_a_stuck_daemon(process, root, unload):
+    """The thread that serves is stopped; a reader of the root of the tree waits for it; and the follower,
+    which has to make the kernel forget what unload() unloads there, waits for that reader."""
+    thread = follower(process)
+    ptrace(PTRACE_SEIZE, process)
+    try:
+        ptrace(PTRACE_INTERRUPT, process)
+        os.waitpid(process, WALL)
+        reader = subprocess.Popen(["stat", root / "none"], stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE, text=True)
+        stack = pathlib.Path(f"/proc/{reader.pid}/stack")
+        eventually(lambda: "request_wait_answer" in stack.read_text())
+        unload()
+        eventually(lambda: state(process, thread) == "D")
+        yield reader
+    finally:
+        os.kill(process, signal.SIGKILL)
