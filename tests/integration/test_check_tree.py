@@ -3,6 +3,8 @@
 
 import os
 import re
+import shutil
+import subprocess
 import time
 
 import pytest
@@ -48,24 +50,35 @@ def test_who_has_loaded_it(daemon, mountpoint, child):  # noqa: F811
 
 
 def test_rules_that_are_written_from_it_help(daemon, mountpoint, tmp_path, load, hand):
-    load("plain")
-    hand(b"")
+    mine = {str(load("plain").id), str(hand(b"")[1])}
     serving = daemon()
     listed = check(mountpoint, "oncall")
     serving.stop()
-    assert listed
-    rules = {tuple(line.split(": ")[1].split(" ")[:2]) for line in listed.values()}
+    assert set(listed) >= mine
+    rules = {tuple(listed[number].split(": ")[1].split(" ")[:2]) for number in mine}
     (tmp_path / "rules").write_text("".join(
         f"[{number}]\n{kind}\n{name}\noncall = me\n" for number, (kind, name) in enumerate(rules)))
     daemon(options=f"rules={tmp_path}/rules")
-    assert not set(check(mountpoint, "oncall")) & set(listed)
+    assert not set(check(mountpoint, "oncall")) & mine
 
 
 def test_everything_has_it(daemon, mountpoint, tmp_path, load):
-    load("plain")
+    plain = load("plain")
     (tmp_path / "rules").write_text("[all]\nmatch-type = *\noncall = me\n")
     daemon(options=f"rules={tmp_path}/rules")
-    assert ok("bpfmeta-check", mountpoint, "oncall") == ""
+    assert str(plain.id) not in check(mountpoint, "oncall")
+
+
+def test_a_program_that_goes_while_it_is_looked_at(tmp_path):
+    """Like what goes before, it is not mentioned."""
+    for name in "maps", "links", "131/info", "132/info":
+        (tmp_path / name).mkdir(parents=True)
+    os.mkfifo(tmp_path / "131/info/type")
+    with subprocess.Popen(["bpfmeta-check", tmp_path, "oncall"], stdout=subprocess.PIPE, text=True) as process:
+        with open(tmp_path / "131/info/type", "w", encoding="utf-8"):
+            shutil.rmtree(tmp_path / "131")
+        said, _ = process.communicate(timeout=60)
+    assert (process.returncode, said) == (1, "132 lacks oncall: match-type= match-name=\n")
 
 
 @pytest.mark.parametrize("value, lacks", [("", True), (" \t\n ", True), ("\n x", False), ("-n", False)])
