@@ -110,12 +110,14 @@ static int list_netns(Process *process, const Question *question)
 /* The answer comes later. For an earlier question nobody waits any more. */
 static int begin_look(Process *process, const Question *question)
 {
+        int r;
+
         if (!process->room)
                 return -EINVAL;
-        holders_look_free(process->look);
-        process->look = holders_look_new();
+        g_clear_pointer(&process->look, holders_look_free);
+        r = holders_look_new(question->pid, &process->look);
         process->looked = *question;
-        return -EINPROGRESS;
+        return r < 0 ? r : -EINPROGRESS;
 }
 
 static int look_at_process(Process *process, const Question *question)

@@ -44,7 +44,7 @@ typedef enum QuestionKind {
 typedef struct Question {
         uint32_t number; /* from 1 on */
         uint32_t kind;   /* QuestionKind */
-        uint32_t pid;    /* for QUESTION_PROCESS: the process */
+        uint32_t pid; /* for QUESTION_PROCESS: the process; for QUESTION_HOLDERS: the first one */
 } Question;
 
 typedef struct Answer {

@@ -21,7 +21,6 @@ static const int patience[N_QUESTIONS] = {
         [QUESTION_UNMOUNT] = 5000,
         [QUESTION_PINS] = 300,
         [QUESTION_NETNS] = 300,
-        [QUESTION_HOLDERS] = 300,
         [QUESTION_PROCESS] = LOADERS_PATIENCE,
 };
 
@@ -164,20 +163,20 @@ int broker_list_netns(void *broker, GByteArray *out)
         return ask_for_list(broker, QUESTION_NETNS, out);
 }
 
-int broker_begin_holders(void *data)
+int broker_begin_holders(void *data, uint32_t from)
 {
         Broker *broker = data;
-        Question question = { .kind = QUESTION_HOLDERS };
+        Question question = { .kind = QUESTION_HOLDERS, .pid = from };
         int r = send_question(broker, &question);
 
         broker->looked = question.number;
         return r;
 }
 
-int broker_hear_holders(void *data, bool wait, GByteArray *out, gint64 *ended)
+int broker_hear_holders(void *data, int wait, GByteArray *out, gint64 *ended)
 {
         Broker *broker = data;
-        int64_t end = end_of(wait ? patience[QUESTION_HOLDERS] : 0);
+        int64_t end = end_of(wait);
         Answer answer;
         int length;
 

@@ -44,12 +44,13 @@ int broker_list_pins(void *broker, GByteArray *out);
 /* A NetnsAsk; @broker is a Broker with netns. The same holds for it. */
 int broker_list_netns(void *broker, GByteArray *out);
 
-/* HoldersOps; @broker is a Broker with pins. Begins a look, and does not wait. 0; -ETIMEDOUT: the
- * broker is not ready yet; -EPIPE: it is gone. */
-int broker_begin_holders(void *broker);
-/* The list of the look that was begun last, and when it ended, g_get_monotonic_time(). @wait: as
- * broker_list_pins(); else -ETIMEDOUT if it has not ended. To be called once for a look. */
-int broker_hear_holders(void *broker, bool wait, GByteArray *out, gint64 *ended);
+/* HoldersOps; @broker is a Broker with pins. Begins a look at the processes from the pid @from on,
+ * and does not wait. 0; -ETIMEDOUT: the broker is not ready yet; -EPIPE: it is gone. */
+int broker_begin_holders(void *broker, uint32_t from);
+/* The list of the look that was begun last, and when it ended, g_get_monotonic_time(). Waits for it
+ * for at most @wait milliseconds. 0; -ETIMEDOUT: it has not ended; -EPIPE: the broker is gone; or
+ * why it can't look. To be called until there is another answer than -ETIMEDOUT. */
+int broker_hear_holders(void *broker, int wait, GByteArray *out, gint64 *ended);
 
 /* LoadersOps; @broker is a Broker. Asks for the process @pid, and does not wait; only if there are
  * @news. *@number is the question's. 0; -ETIMEDOUT: it is not ready yet; -EPIPE: the broker is

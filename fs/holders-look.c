@@ -16,28 +16,27 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Only this much of an fdinfo is read: the ids stand in the first lines. */
 #define MAX_FDINFO 4096
-/* The room that is left for notes, and the longest of them. */
-#define NOTES 1024
-#define MAX_NOTE 128
-/* A step is a look at so many descriptors of one process. */
+/* A step is a look at so many descriptors of one process, or passes so many processes by. */
 #define FDS_A_STEP 64
+#define NAMES_A_STEP 1024
 
 struct HoldersLook {
         GByteArray *out; /* the list; owned */
         Records list;
-        DIR *proc;    /* NULL: it can't be read */
-        int failed;   /* why: an errno */
-        gint64 until; /* g_get_monotonic_time() */
-        bool late;    /* there was no time */
-        guint closed; /* processes that can't be looked at */
-        int error;    /* why: the first errno */
-        guint large;  /* processes with more than HOLDERS_MAX_FDS descriptors */
+        uint32_t from; /* processes before this one are left out */
+        DIR *proc;
+        gint64 until;     /* g_get_monotonic_time() */
+        gint64 cpu_until; /* cpu_time() */
+        bool cut;         /* there was no time */
+        guint n_ended;    /* processes that were looked at to their end */
         /* The process that is looked at: */
         uint32_t pid;
+        guint start; /* of its records in the list */
         DIR *fds;    /* its /proc/PID/fd: entries below it belong to this process only. NULL: the
                         next process is to be looked at */
         guint n_fds; /* how many were looked at */
@@ -131,10 +130,10 @@ static void look_at_fd(HoldersLook *look, const char *name)
         }
 }
 
-static bool is_over(HoldersLook *look)
+static void end_process(HoldersLook *look)
 {
-        look->late = look->late || g_get_monotonic_time() > look->until;
-        return look->late || look->list.cut;
+        g_clear_pointer(&look->fds, closedir);
+        look->n_ended++;
 }
 
 /* Any user may have a process with half a million descriptors: it gets no more than its part of the
@@ -148,9 +147,9 @@ static void look_at_fds(HoldersLook *look)
                 if (entry && !g_ascii_isdigit(entry->d_name[0]))
                         continue;
                 if (entry && look->n_fds == HOLDERS_MAX_FDS)
-                        look->large++;
+                        add(look, HOLDER_LARGE, look->pid, NULL, 0);
                 if (!entry || look->n_fds == HOLDERS_MAX_FDS) {
-                        g_clear_pointer(&look->fds, closedir);
+                        end_process(look);
                         return;
                 }
                 look_at_fd(look, entry->d_name);
@@ -160,32 +159,84 @@ static void look_at_fds(HoldersLook *look)
 }
 
 /* If a process ends meanwhile, it holds nothing. */
-static void begin_process(HoldersLook *look, const char *name)
+static void begin_process(HoldersLook *look, uint32_t pid)
 {
-        g_autofree char *path = g_strconcat(name, "/fd", NULL);
-        int fds = openat(dirfd(look->proc), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        char path[32];
+        int fds;
 
-        look->pid = g_ascii_strtoull(name, NULL, 10);
+        snprintf(path, sizeof(path), "%u/fd", pid);
+        fds = openat(dirfd(look->proc), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        look->pid = pid;
+        look->start = look->out->len;
         look->holds = false;
         look->n_fds = 0;
         if (fds >= 0)
                 look->fds = fdopendir(fds);
-        if (!look->fds && errno != ENOENT && errno != ESRCH && look->closed++ == 0)
-                look->error = errno;
-        if (!look->fds && fds >= 0)
+        if (look->fds)
+                return;
+        if (errno != ENOENT && errno != ESRCH) {
+                int32_t error = errno;
+
+                add(look, HOLDER_CLOSED, pid, &error, sizeof(error));
+        }
+        if (fds >= 0)
                 close(fds);
+        end_process(look);
 }
 
-HoldersLook *holders_look_new(void)
+/* False: there is none. /proc lists processes in the order of their pids (proc_pid_readdir() of the
+ * kernel's fs/proc/base.c). */
+static bool begin_next(HoldersLook *look)
 {
-        HoldersLook *look = g_new0(HoldersLook, 1);
+        for (guint i = 0; i < NAMES_A_STEP; i++) {
+                const struct dirent *entry = readdir(look->proc);
+                uint32_t pid;
 
+                if (!entry)
+                        return false;
+                if (!g_ascii_isdigit(entry->d_name[0]))
+                        continue;
+                pid = g_ascii_strtoull(entry->d_name, NULL, 10);
+                if (pid < look->from)
+                        continue;
+                begin_process(look, pid);
+                return true;
+        }
+        return true;
+}
+
+/* In microseconds. Others' questions are answered meanwhile, which counts as well. */
+static gint64 cpu_time(void)
+{
+        struct timespec time;
+
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+        return time.tv_sec * G_TIME_SPAN_SECOND + time.tv_nsec / 1000;
+}
+
+/* Without the end of one process, looks that are cut would never come further. */
+static bool is_late(const HoldersLook *look)
+{
+        return look->n_ended > 0 &&
+               (g_get_monotonic_time() > look->until || cpu_time() > look->cpu_until);
+}
+
+int holders_look_new(uint32_t from, HoldersLook **out)
+{
+        DIR *proc = opendir("/proc");
+        HoldersLook *look;
+
+        if (!proc)
+                return -errno;
+        look = g_new0(HoldersLook, 1);
+        look->from = from;
         look->out = g_byte_array_new();
-        look->list = (Records){ look->out, HOLDERS_MAX_LIST - NOTES };
-        look->until = g_get_monotonic_time() + HOLDERS_LOOK_MS * G_TIME_SPAN_MILLISECOND;
-        look->proc = opendir("/proc");
-        look->failed = errno;
-        return look;
+        look->list = (Records){ look->out, HOLDERS_MAX_LIST - sizeof(HolderRecord) };
+        look->until = g_get_monotonic_time() + HOLDERS_LOOK_MAX_MS * G_TIME_SPAN_MILLISECOND;
+        look->cpu_until = cpu_time() + HOLDERS_LOOK_MS * G_TIME_SPAN_MILLISECOND;
+        look->proc = proc;
+        *out = look;
+        return 0;
 }
 
 void holders_look_free(HoldersLook *look)
@@ -200,55 +251,26 @@ void holders_look_free(HoldersLook *look)
 
 bool holders_look_step(HoldersLook *look)
 {
-        struct dirent *entry;
-
-        if (!look->proc || is_over(look))
+        look->cut = look->cut || is_late(look);
+        if (look->cut || look->list.cut)
                 return false;
-        if (!look->fds) {
-                entry = readdir(look->proc);
-                if (!entry)
-                        return false;
-                if (g_ascii_isdigit(entry->d_name[0]))
-                        begin_process(look, entry->d_name);
-        }
+        if (!look->fds && !begin_next(look))
+                return false;
         if (look->fds)
                 look_at_fds(look);
         return true;
 }
 
-static void add_note(HoldersLook *look, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static void add_note(HoldersLook *look, const char *format, ...)
-{
-        char text[MAX_NOTE];
-        va_list args;
-
-        va_start(args, format);
-        vsnprintf(text, sizeof(text), format, args);
-        va_end(args);
-        add(look, HOLDER_NOTE, 0, text, strlen(text));
-}
-
+/* Nothing is told of a process that was not looked at to its end. */
 const GByteArray *holders_look_list(HoldersLook *look)
 {
-        bool cut = look->list.cut;
+        bool full = look->list.cut, in_process = full || look->fds;
 
         look->list.cut = false;
-        look->list.end += NOTES;
-        if (!look->proc)
-                add_note(look, "cannot be looked at: /proc: %s", g_strerror(look->failed));
-        if (look->closed > 0)
-                add_note(look, "%u processes cannot be looked at: %s", look->closed,
-                         g_strerror(look->error));
-        if (look->large > 0)
-                add_note(look, "%u processes have more than %u descriptors, which are not all seen",
-                         look->large, HOLDERS_MAX_FDS);
-        if (cut)
-                add_note(look,
-                         "not all processes are shown: the list would be longer than %u bytes",
-                         HOLDERS_MAX_LIST);
-        if (look->late)
-                add_note(look, "not all processes are shown: to look took longer than %u ms",
-                         HOLDERS_LOOK_MS);
+        look->list.end += sizeof(HolderRecord);
+        if (in_process)
+                g_byte_array_set_size(look->out, look->start);
+        if (full || look->cut)
+                add(look, full ? HOLDER_FULL : HOLDER_CUT, look->pid + !in_process, NULL, 0);
         return look->out;
 }

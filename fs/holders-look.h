@@ -19,16 +19,19 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* A look that is under way. */
 typedef struct HoldersLook HoldersLook;
 
-HoldersLook *holders_look_new(void);
+/* Begins a look at the processes with the pid @from and above. 0; or -errno: /proc can't be read.
+ */
+int holders_look_new(uint32_t from, HoldersLook **out);
 void holders_look_free(HoldersLook *look);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HoldersLook, holders_look_free)
 
-/* Goes on for a fraction of a millisecond. False: there is nothing more to look at, or
- * HOLDERS_LOOK_MS have passed. */
+/* Goes on for a fraction of a millisecond. False: there is nothing more to look at, or no room, or
+ * the look is cut, see HOLDERS_LOOK_MS. */
 bool holders_look_step(HoldersLook *look);
 
 /* The list, of at most HOLDERS_MAX_LIST bytes. To be called once, after the last step. Borrowed. */

@@ -4,11 +4,12 @@
 
 #include "holders.h"
 
+#include "holders-seen.h"
 #include "process.h"
 #include "records.h"
-#include "text.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* A process that holds an object. */
 typedef struct Held {
@@ -26,16 +27,20 @@ typedef struct Text {
 struct Holders {
         const HoldersOps *ops;
         void *data;
-        bool asked;
-        int error;    /* of the last look: a negative errno */
-        gint64 time;  /* of its end */
-        gint64 took;  /* microseconds; 0: none has ended */
-        bool looks;   /* a look was begun, and nobody has heard of its end */
-        gint64 began; /* when */
-        GByteArray *list;
+        int error;         /* of the last try to look: a negative errno */
+        gint64 ended;      /* the last look */
+        gint64 took;       /* microseconds; 0: none has ended */
+        gint64 rest_until; /* nobody waits before */
+        bool looks;        /* a look was begun, and nobody has heard of its end */
+        gint64 began;      /* when */
+        uint32_t from;     /* the process with which it begins, or with which the next one will */
+        HoldersSeen seen;
+        /* Read from its list: */
         GArray *held;          /* Held, sorted, each once */
         GHashTable *processes; /* by pid: owned Text */
-        GString *notes;        /* lines in parentheses */
+        guint n_closed;        /* processes that can't be looked at */
+        int closed;            /* why: the first errno */
+        guint n_large;         /* processes with more than HOLDERS_MAX_FDS descriptors */
 };
 
 Holders *holders_new(const HoldersOps *ops, void *data)
@@ -44,19 +49,17 @@ Holders *holders_new(const HoldersOps *ops, void *data)
 
         holders->ops = ops;
         holders->data = data;
-        holders->list = g_byte_array_new();
+        holders_seen_init(&holders->seen);
         holders->held = g_array_new(FALSE, FALSE, sizeof(Held));
         holders->processes = g_hash_table_new_full(NULL, NULL, NULL, g_free);
-        holders->notes = g_string_new(NULL);
         return holders;
 }
 
 void holders_free(Holders *holders)
 {
-        g_byte_array_unref(holders->list);
+        holders_seen_clear(&holders->seen);
         g_array_unref(holders->held);
         g_hash_table_unref(holders->processes);
-        g_string_free(holders->notes, TRUE);
         g_free(holders);
 }
 
@@ -71,29 +74,35 @@ static int compare(const void *a, const void *b)
         return x->pid < y->pid ? -1 : x->pid > y->pid;
 }
 
-static void forget(Holders *holders)
+static void add_process(Holders *holders, uint32_t pid, const guint8 *bytes, gsize length)
 {
-        g_array_set_size(holders->held, 0);
-        g_hash_table_remove_all(holders->processes);
-        g_string_truncate(holders->notes, 0);
-        g_byte_array_set_size(holders->list, 0);
+        Text *text = g_new(Text, 1);
+
+        *text = (Text){ bytes, length };
+        g_hash_table_insert(holders->processes, GUINT_TO_POINTER(pid), text);
+}
+
+static void add_closed(Holders *holders, const guint8 *bytes, gsize length)
+{
+        int32_t error = 0;
+
+        memcpy(&error, bytes, MIN(length, sizeof(error)));
+        if (holders->n_closed++ == 0)
+                holders->closed = error;
 }
 
 static void take(Holders *holders, const HolderRecord *record, const guint8 *bytes, uint32_t *pid)
 {
         switch (record->kind) {
-        case HOLDER_PROCESS: {
-                Text *text = g_new(Text, 1);
-
-                *text = (Text){ bytes, record->length };
+        case HOLDER_PROCESS:
                 *pid = record->id;
-                g_hash_table_insert(holders->processes, GUINT_TO_POINTER(*pid), text);
+                add_process(holders, record->id, bytes, record->length);
                 break;
-        }
-        case HOLDER_NOTE:
-                g_string_append_c(holders->notes, '(');
-                text_append_bytes(holders->notes, (const char *)bytes, record->length);
-                g_string_append(holders->notes, ")\n");
+        case HOLDER_CLOSED:
+                add_closed(holders, bytes, record->length);
+                break;
+        case HOLDER_LARGE:
+                holders->n_large++;
                 break;
         default: {
                 const Held held = { record->kind, record->id, *pid };
@@ -116,28 +125,37 @@ static void sort(GArray *held)
         g_array_set_size(held, n);
 }
 
-static void read_list(Holders *holders)
+static void read_seen(Holders *holders)
 {
-        RecordsRest rest = { holders->list->data, holders->list->len };
+        RecordsRest rest = { holders->seen.list->data, holders->seen.list->len };
         const guint8 *bytes;
         uint32_t pid = 0;
         HolderRecord record;
 
+        g_array_set_size(holders->held, 0);
+        g_hash_table_remove_all(holders->processes);
+        holders->n_closed = holders->n_large = 0;
         while ((bytes = records_next(&rest, &record, sizeof(record), &record.length)))
                 take(holders, &record, bytes, &pid);
         sort(holders->held);
 }
 
+static bool know_nothing(const Holders *holders)
+{
+        return holders_seen_since(&holders->seen) < 0;
+}
+
 gint64 holders_until(const Holders *holders)
 {
-        gint64 reuse = holders->error == 0 ? HOLDERS_REUSE_MS : HOLDERS_RETRY_MS;
-
-        return holders->time + reuse * G_TIME_SPAN_MILLISECOND;
+        if (know_nothing(holders))
+                return holders->rest_until;
+        return MIN(holders->ended + HOLDERS_REUSE_MS * G_TIME_SPAN_MILLISECOND,
+                   holders_seen_since(&holders->seen) + HOLDERS_KEEP_MS * G_TIME_SPAN_MILLISECOND);
 }
 
 static int begin(Holders *holders, gint64 now)
 {
-        int r = holders->ops->begin(holders->data);
+        int r = holders->ops->begin(holders->data, holders->from);
 
         holders->looks = r == 0;
         holders->began = now;
@@ -145,43 +163,48 @@ static int begin(Holders *holders, gint64 now)
 }
 
 /* Takes the list of the look that was begun last. -ETIMEDOUT: there is none yet. */
-static int hear(Holders *holders, bool wait)
+static int hear(Holders *holders, int wait)
 {
         g_autoptr(GByteArray) list = g_byte_array_new();
         gint64 ended;
         int r = holders->ops->hear(holders->data, wait, list, &ended);
 
-        if (r == -ETIMEDOUT && !wait)
-                return r;
-        holders->looks = false;
+        /* To begin another one would be to lose what it has done. */
+        holders->looks = r == -ETIMEDOUT;
+        if (r == 0)
+                r = holders_seen_take(&holders->seen, list, holders->from, holders->began,
+                                      &holders->from);
         if (r < 0)
                 return r;
-        forget(holders);
-        g_byte_array_unref(holders->list);
-        holders->list = g_steal_pointer(&list);
-        read_list(holders);
+        read_seen(holders);
         holders->error = 0;
+        holders->rest_until = 0;
         /* The age counts from the end of the look. Otherwise the result of a long look would be too
          * old at once for the next reader that waits, and each reader would look again. */
-        holders->time = ended;
+        holders->ended = ended;
         holders->took = ended - holders->began;
         return 0;
 }
 
-/* Waits for a look. */
+/* Waits for a look; if nothing is known, for as many as it takes to see all processes. */
 static void look(Holders *holders, gint64 now)
 {
-        gint64 started = g_get_monotonic_time();
-        int r = holders->looks ? 0 : begin(holders, now);
+        gint64 started = g_get_monotonic_time(), passed = 0;
+        bool first = know_nothing(holders) && holders->error == 0;
+        int wait = first ? HOLDERS_FIRST_MS : HOLDERS_WAIT_MS;
+        int r;
 
-        if (r == 0)
-                r = hear(holders, true);
-        holders->asked = true;
+        do {
+                r = holders->looks ? 0 : begin(holders, now + passed);
+                if (r == 0)
+                        r = hear(holders, wait - passed / G_TIME_SPAN_MILLISECOND);
+                passed = g_get_monotonic_time() - started;
+        } while (r == 0 && first && !holders_seen_all(&holders->seen) &&
+                 passed < wait * G_TIME_SPAN_MILLISECOND);
         if (r == 0)
                 return;
-        forget(holders);
         holders->error = r;
-        holders->time = now + g_get_monotonic_time() - started;
+        holders->rest_until = now + passed + HOLDERS_RETRY_MS * G_TIME_SPAN_MILLISECOND;
 }
 
 int holders_update(Holders *holders, gint64 now)
@@ -190,12 +213,14 @@ int holders_update(Holders *holders, gint64 now)
 
         /* A look that has ended meanwhile is newer than what is known. */
         if (holders->looks)
-                hear(holders, false);
-        if (!holders->asked || now >= holders_until(holders))
+                hear(holders, 0);
+        if (holders_seen_drop(&holders->seen, now - HOLDERS_KEEP_MS * G_TIME_SPAN_MILLISECOND))
+                read_seen(holders);
+        if (now >= MAX(holders->rest_until, holders_until(holders)))
                 look(holders, now);
         else if (!holders->looks && holders->error == 0 && now >= holders_until(holders) - ahead)
                 begin(holders, now);
-        return holders->error;
+        return holders_seen_all(&holders->seen) ? 0 : holders->error;
 }
 
 /* The index of the first record at or behind the object. */
@@ -261,13 +286,32 @@ Info *holders_process(const Holders *holders, uint32_t pid)
 
 bool holders_know(const Holders *holders, gint64 now, gint64 max_age)
 {
-        return holders->asked && holders->error == 0 && now - holders->time <= max_age;
+        return !know_nothing(holders) && now - holders->ended <= max_age;
 }
 
 void holders_append_notes(const Holders *holders, GString *out)
 {
-        g_string_append(out, holders->notes->str);
-        if (holders->error != 0)
+        bool all = holders_seen_all(&holders->seen);
+
+        if (holders->n_closed > 0)
+                g_string_append_printf(out, "(%u processes cannot be looked at: %s)\n",
+                                       holders->n_closed, g_strerror(holders->closed));
+        if (holders->n_large > 0)
+                g_string_append_printf(
+                        out,
+                        "(%u processes have more than %u descriptors, which are not all seen)\n",
+                        holders->n_large, HOLDERS_MAX_FDS);
+        if (holders->seen.full)
+                g_string_append_printf(out,
+                                       "(not all processes are shown: the list would be longer "
+                                       "than %u bytes)\n",
+                                       HOLDERS_MAX_LIST);
+        if (!all && holders->error != 0)
                 g_string_append_printf(out, "(cannot be looked at: %s)\n",
                                        g_strerror(-holders->error));
+        if (!all && holders->error == 0)
+                g_string_append_printf(out,
+                                       "(not all processes are shown: some were not looked at for "
+                                       "%u ms)\n",
+                                       HOLDERS_KEEP_MS);
 }

@@ -7,7 +7,8 @@
  *
  * This is the half that knows. Its only system calls ask the other half, holders-look. No event
  * tells of a descriptor that is passed on, so all processes are looked at again; but the results of
- * one look are used for HOLDERS_REUSE_MS.
+ * one look are used for HOLDERS_REUSE_MS. A look at very many processes is cut, and the next one
+ * goes on there.
  */
 
 #include "holders-list.h"
@@ -21,12 +22,12 @@ typedef struct Holders Holders;
 
 /* The other half, holders-look, in another process. */
 typedef struct HoldersOps {
-        /* Begins a look, and does not wait. 0 or -errno. */
-        int (*begin)(void *data);
+        /* Begins a look at the processes from the pid @from on, and does not wait. 0 or -errno. */
+        int (*begin)(void *data, uint32_t from);
         /* Appends the list of the look that was begun last, and tells when it ended
-         * (g_get_monotonic_time()). 0 or -errno; -ETIMEDOUT: there is none yet. Called for a look
-         * until there is another answer. @wait: it may take some time. */
-        int (*hear)(void *data, bool wait, GByteArray *out, gint64 *ended);
+         * (g_get_monotonic_time()). Waits for it for at most @wait milliseconds. 0 or -errno;
+         * -ETIMEDOUT: there is none yet. Called for a look until there is another answer. */
+        int (*hear)(void *data, int wait, GByteArray *out, gint64 *ended);
 } HoldersOps;
 
 /* For how many milliseconds the results of a look are used, from its end on. */
@@ -34,8 +35,14 @@ typedef struct HoldersOps {
 /* If somebody asks when less than so many are left, the next look begins, and nobody waits for it.
  * After a short look, it is twice as many as that has taken. */
 #define HOLDERS_AHEAD_MS 50
-/* If the other half can't be asked, it is asked again only after this many milliseconds, since each
- * question may have to wait. */
+/* What was seen of a process is used on if the next looks do not come to it in time, but not for
+ * more milliseconds than this, from the beginning of its look on. */
+#define HOLDERS_KEEP_MS 2000
+/* A look is waited for no longer than this many milliseconds; and if nothing is known, all looks
+ * that are needed to see every process no longer than so many. */
+#define HOLDERS_WAIT_MS 300
+#define HOLDERS_FIRST_MS 1000
+/* If it was waited for in vain, nobody waits again for this many milliseconds. */
 #define HOLDERS_RETRY_MS 1000
 
 /* @ops are called with @data, only within holders_update(). */
@@ -43,14 +50,15 @@ Holders *holders_new(const HoldersOps *ops, void *data);
 void holders_free(Holders *holders);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Holders, holders_free)
 
-/* Looks again if the last look is older than HOLDERS_REUSE_MS. @now is g_get_monotonic_time(). 0,
- * or -errno if the other half can't be asked: then nothing is known, and a note says so. If it is
+/* Looks again if the last look is older than HOLDERS_REUSE_MS. @now is g_get_monotonic_time(). 0;
+ * or -errno if the other half can't be asked and not all is known: then a note says so. If it is
  * called steadily, looks follow each other, and no call waits but the first. */
 int holders_update(Holders *holders, gint64 now);
-/* The time until which the result of the last look is used, g_get_monotonic_time(). */
+/* The time until which what is known is used, g_get_monotonic_time(): if it has passed, it is used
+ * no longer than until the next holders_update(). */
 gint64 holders_until(const Holders *holders);
 
-/* True if what is known is not older than @max_age microseconds. */
+/* True if the last look was not longer ago than @max_age microseconds. */
 bool holders_know(const Holders *holders, gint64 now, gint64 max_age);
 
 /* Appends the pids (uint32_t) of the processes that hold the object, ascending. @kind is
@@ -65,7 +73,7 @@ void holders_foreach(const Holders *holders, HolderKind kind, HoldersFunc func, 
  * there is no such process. */
 Info *holders_process(const Holders *holders, uint32_t pid);
 
-/* Appends a line in parentheses for each thing that can't be looked at. */
+/* Appends a line in parentheses for each thing that is not seen. */
 void holders_append_notes(const Holders *holders, GString *out);
 
 #endif

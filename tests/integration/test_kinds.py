@@ -12,6 +12,7 @@ import pytest
 
 import bpf
 from conftest import Daemon, is_mounted, ok, run
+from test_tree import on_ours, walk
 from test_values import show  # noqa: F401
 
 
@@ -205,9 +206,8 @@ def test_find_of_perl(daemon, mountpoint, program):
     top = mountpoint / str(program.id)
     script = "use File::Find; $File::Find::dont_use_nlink = 0; " \
         "find({no_chdir => 1, wanted => sub { print \"$_\\n\" }}, $ARGV[0])"
-    wanted = {str(top), *(os.path.join(path, name) for path, directories, files in os.walk(top)
-                          for name in directories + files)}
-    assert set(ok("perl", "-e", script, top).splitlines()) == wanted
+    wanted = {str(top), *(str(path) for path in walk(top))}
+    assert set(on_ours("perl", "-e", script, top)) == wanted
 
 
 # Other compilers and linkers.

@@ -11,6 +11,7 @@ import pytest
 import bpf
 from conftest import BPFFS, SLOWNESS, ok, run
 from test_cache import read_all, stopped
+from test_tree import walk
 
 LAG = 0.05  # seconds: INDEX_LAG_MS in bpfmetafs(5)
 
@@ -158,11 +159,10 @@ def test_inode_numbers_fit_into_32_bits(tree, program):
     """Programs without large-file support can look at a tree of this size, and what a listing says
     is what stat() says."""
     seen = {}
-    for directory, _, _ in os.walk(tree / str(program.id)):
-        for entry in os.scandir(directory):
-            number = os.lstat(entry.path).st_ino
-            assert 0 < number < 2**32
-            assert seen.setdefault(number, entry.path) == entry.path
+    for path in walk(tree / str(program.id)):
+        number = os.lstat(path).st_ino
+        assert 0 < number < 2**32
+        assert seen.setdefault(number, path) == path
     for directory in tree, tree / "maps", tree / str(program.id) / "info":
         for entry in os.scandir(directory):
             assert entry.inode() < 2**32

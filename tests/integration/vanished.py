@@ -2,6 +2,7 @@
 """What a tool may say of a program or map that was unloaded while the tool read the tree, and whether it
 was."""
 
+import os
 import re
 import struct
 import time
@@ -26,6 +27,10 @@ PATH = re.compile(r"(?:\./|['\"]|^\w+: )((?:[0-9]|by|maps|links)[^:'\"]*)")
 SUMMARY = re.compile(r"tar: Exiting with failure status due to previous errors"
                      r"|rsync (?:warning|error): some files.* \(code 2[34]\) .*"
                      r"|Warning: at least one source file could not be read")
+
+# A process that holds an object and is not ours, or the note that not all were looked at. Whoever looks at
+# all objects of the machine holds each of them, also ours, for a moment.
+OTHERS = re.compile(rf"info/pids/(?!{os.getpid()}\b)")
 
 
 def exists(command, number):
@@ -77,3 +82,8 @@ def unexplained(said, tree="."):
     or was given its path."""
     return [line for line in said.replace(f"{tree}/", "./").splitlines()
             if not SUMMARY.fullmatch(line) and not CHANGED.fullmatch(line) and not is_explained(line)]
+
+
+def said_of_ours(said):
+    """What a tool says of an object that is ours, without what it says of others that hold it."""
+    return [line for line in said.splitlines() if not OTHERS.search(line) and not SUMMARY.fullmatch(line)]

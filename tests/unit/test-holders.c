@@ -3,6 +3,7 @@
 /* The list of holders: read from lists of all kinds, and made of real processes. */
 
 #include "holders-look.h"
+#include "holders-seen.h"
 #include "holders.h"
 
 #include <bpf/bpf.h>
@@ -17,6 +18,9 @@
 #include <unistd.h>
 
 #define REUSE (HOLDERS_REUSE_MS * G_TIME_SPAN_MILLISECOND)
+#define KEEP (HOLDERS_KEEP_MS * G_TIME_SPAN_MILLISECOND)
+/* More descriptors than a look has in one step. */
+#define FEW 200
 #define RETRY (HOLDERS_RETRY_MS * G_TIME_SPAN_MILLISECOND)
 /* More than any question takes. */
 #define LONG (3600 * G_TIME_SPAN_SECOND)
@@ -24,31 +28,52 @@
 /* What is answered next. */
 typedef struct World {
         GByteArray *list;
+        uint32_t cut; /* a look that begins before this process ends here; 0: none ends early */
         int error;
         gint64 takes; /* microseconds */
+        int takes_ms; /* in fact */
         bool goes_on; /* a look has not ended yet, if nobody waits for it */
         gint64 now;   /* of the last update */
         guint begun;  /* looks */
         guint waited; /* for so many of them */
+        uint32_t from;
+        int wait; /* the longest, in milliseconds */
 } World;
 
-static int begin(void *data)
+static void add_record(GByteArray *list, HolderKind kind, uint32_t id, const void *bytes,
+                       uint32_t length)
+{
+        const HolderRecord record = { kind, id, length };
+
+        g_byte_array_append(list, (const guint8 *)&record, sizeof(record));
+        if (length > 0)
+                g_byte_array_append(list, bytes, length);
+}
+
+static int begin(void *data, uint32_t from)
 {
         World *world = data;
 
         world->begun++;
+        world->from = from;
         return 0;
 }
 
-static int hear(void *data, bool wait, GByteArray *out, gint64 *ended)
+static int hear(void *data, int wait, GByteArray *out, gint64 *ended)
 {
         World *world = data;
+        bool is_cut = world->from < world->cut;
 
-        if (!wait && world->goes_on)
+        if (wait == 0 && world->goes_on)
                 return -ETIMEDOUT;
-        world->waited += wait;
+        g_usleep(world->takes_ms * 1000);
+        world->waited += wait > 0;
+        world->wait = MAX(world->wait, wait);
+        /* What is before or behind is in the list nevertheless, and not taken. */
         if (world->error == 0)
                 g_byte_array_append(out, world->list->data, world->list->len);
+        if (is_cut)
+                add_record(out, HOLDER_CUT, world->cut, NULL, 0);
         *ended = world->now + world->takes;
         return world->error;
 }
@@ -63,11 +88,7 @@ static int update(Holders *holders, World *world, gint64 now)
 
 static void add(World *world, HolderKind kind, uint32_t id, const void *bytes, uint32_t length)
 {
-        const HolderRecord record = { kind, id, length };
-
-        g_byte_array_append(world->list, (const guint8 *)&record, sizeof(record));
-        if (length > 0)
-                g_byte_array_append(world->list, bytes, length);
+        add_record(world->list, kind, id, bytes, length);
 }
 
 static void add_process(World *world, uint32_t pid)
@@ -107,6 +128,7 @@ static void test_list(void)
         g_autoptr(Holders) holders = holders_new(&ops, &world);
         g_autoptr(GString) notes = g_string_new(NULL);
         g_autoptr(Info) info = NULL;
+        const int32_t error = EACCES;
 
         add_process(&world, 20);
         add(&world, HOLDER_PROG, 5, NULL, 0);
@@ -115,7 +137,9 @@ static void test_list(void)
         add_process(&world, 3);
         add(&world, HOLDER_PROG, 4, NULL, 0);
         add(&world, HOLDER_PROG, 5, NULL, 0);
-        add(&world, HOLDER_NOTE, 0, "x\n\x1b", 3);
+        add(&world, HOLDER_CLOSED, 30, &error, sizeof(error));
+        add(&world, HOLDER_CLOSED, 31, &error, sizeof(error));
+        add(&world, HOLDER_LARGE, 32, NULL, 0);
         g_assert_cmpint(update(holders, &world, 1), ==, 0);
         assert_pids(holders, HOLDER_PROG, 5, "3 20 ");
         assert_pids(holders, HOLDER_MAP, 5, "20 ");
@@ -128,7 +152,9 @@ static void test_list(void)
         g_assert_true(info_has(info, "unit"));
         g_assert_null(holders_process(holders, 21));
         holders_append_notes(holders, notes);
-        g_assert_cmpstr(notes->str, ==, "(x\\x0a\\x1b)\n");
+        g_assert_cmpstr(notes->str, ==,
+                        "(2 processes cannot be looked at: Permission denied)\n"
+                        "(1 processes have more than 16384 descriptors, which are not all seen)\n");
 }
 
 /* Every list that is cut off, and texts of processes that are none. */
@@ -140,7 +166,8 @@ static void test_broken_lists(void)
 
         add_process(&world, 20);
         add(&world, HOLDER_PROG, 5, NULL, 0);
-        add(&world, HOLDER_NOTE, 0, "note", 4);
+        add(&world, HOLDER_CLOSED, 20, "note", 4);
+        add(&world, HOLDER_CUT, 30, NULL, 0);
         for (guint length = world.list->len; length > 0; length--) {
                 g_autoptr(Info) info = NULL;
 
@@ -190,26 +217,237 @@ static void test_long_look(void)
         g_assert_cmpuint(world.waited, ==, 1);
 }
 
-/* What was known is not shown on: it could be wrong by any time. */
+static char *notes_of(const Holders *holders)
+{
+        GString *notes = g_string_new(NULL);
+
+        holders_append_notes(holders, notes);
+        return g_string_free(notes, FALSE);
+}
+
+#define assert_notes(holders, wanted)                                                              \
+        do {                                                                                       \
+                g_autofree char *noted = notes_of(holders);                                        \
+                g_assert_cmpstr(noted, ==, wanted);                                                \
+        } while (0)
+
+/* What was known is shown on for a moment only: it could be wrong by any time. */
 static void test_no_answer(void)
 {
         g_auto(World) world = { .list = g_byte_array_new() };
         g_autoptr(Holders) holders = holders_new(&ops, &world);
-        g_autoptr(GString) notes = g_string_new(NULL);
+        gint64 now = REUSE;
 
         add_process(&world, 20);
         add(&world, HOLDER_PROG, 5, NULL, 0);
         g_assert_cmpint(update(holders, &world, 0), ==, 0);
         world.error = -ETIMEDOUT;
-        g_assert_cmpint(update(holders, &world, LONG), ==, -ETIMEDOUT);
+        world.goes_on = true;
+        g_assert_cmpint(update(holders, &world, now), ==, 0);
+        assert_pids(holders, HOLDER_PROG, 5, "20 ");
+        g_assert_cmpuint(world.waited, ==, 2);
+        /* The kernel remembers nothing of it. */
+        g_assert_cmpint(holders_until(holders), <=, now);
+        /* The others don't wait. */
+        g_assert_cmpint(update(holders, &world, now + RETRY - 1), ==, 0);
+        g_assert_cmpuint(world.waited, ==, 2);
+        g_assert_cmpint(update(holders, &world, KEEP), ==, 0);
+        assert_pids(holders, HOLDER_PROG, 5, "20 ");
+        assert_notes(holders, "");
+        g_assert_cmpint(update(holders, &world, KEEP + 1), ==, -ETIMEDOUT);
         assert_pids(holders, HOLDER_PROG, 5, "");
-        holders_append_notes(holders, notes);
-        g_assert_true(g_str_has_prefix(notes->str, "(cannot be looked at: "));
-        g_assert_cmpint(update(holders, &world, LONG + RETRY - 1), ==, -ETIMEDOUT);
+        assert_notes(holders, "(cannot be looked at: Connection timed out)\n");
+        /* The look still goes on: another one would begin anew. */
         g_assert_cmpuint(world.begun, ==, 2);
         world.error = 0;
-        g_assert_cmpint(update(holders, &world, 2 * LONG), ==, 0);
+        world.goes_on = false;
+        g_assert_cmpint(update(holders, &world, KEEP + 2), ==, 0);
         assert_pids(holders, HOLDER_PROG, 5, "20 ");
+        assert_notes(holders, "");
+        g_assert_cmpuint(world.begun, ==, 2);
+}
+
+/* If the other half is gone, that is said as soon as what is known is too old. */
+static void test_no_other_half(void)
+{
+        g_auto(World) world = { .list = g_byte_array_new() };
+        g_autoptr(Holders) holders = holders_new(&ops, &world);
+
+        add_process(&world, 20);
+        add(&world, HOLDER_PROG, 5, NULL, 0);
+        world.error = -EPIPE;
+        g_assert_cmpint(update(holders, &world, 0), ==, -EPIPE);
+        assert_notes(holders, "(cannot be looked at: Broken pipe)\n");
+        g_assert_cmpint(update(holders, &world, RETRY - 1000), ==, -EPIPE);
+        g_assert_cmpuint(world.begun, ==, 1);
+        g_assert_cmpint(update(holders, &world, LONG), ==, -EPIPE);
+        g_assert_cmpuint(world.begun, ==, 2);
+        g_assert_cmpint(world.wait, ==, HOLDERS_FIRST_MS);
+}
+
+/* A look that is cut goes on at once if nothing is known, else at the next look; and what is known
+ * of the others is kept. */
+static void test_cut(void)
+{
+        g_auto(World) world = { .list = g_byte_array_new(), .cut = 25 };
+        g_autoptr(Holders) holders = holders_new(&ops, &world);
+        const int32_t error = EACCES;
+        gint64 now = REUSE;
+
+        add_process(&world, 20);
+        add(&world, HOLDER_PROG, 5, NULL, 0);
+        add(&world, HOLDER_LARGE, 20, NULL, 0);
+        add_process(&world, 25);
+        add(&world, HOLDER_PROG, 5, NULL, 0);
+        add(&world, HOLDER_CLOSED, 30, &error, sizeof(error));
+        g_assert_cmpint(update(holders, &world, 0), ==, 0);
+        g_assert_cmpuint(world.begun, ==, 2);
+        g_assert_cmpuint(world.from, ==, 25);
+        assert_pids(holders, HOLDER_PROG, 5, "20 25 ");
+        assert_notes(holders,
+                     "(1 processes cannot be looked at: Permission denied)\n"
+                     "(1 processes have more than 16384 descriptors, which are not all seen)\n");
+
+        /* All of them end, and 22 has come. */
+        g_byte_array_set_size(world.list, 0);
+        add_process(&world, 22);
+        add(&world, HOLDER_PROG, 6, NULL, 0);
+        g_assert_cmpint(update(holders, &world, now), ==, 0);
+        g_assert_cmpuint(world.begun, ==, 3);
+        g_assert_cmpuint(world.from, ==, 0);
+        assert_pids(holders, HOLDER_PROG, 5, "25 ");
+        assert_pids(holders, HOLDER_PROG, 6, "22 ");
+        g_assert_false(holders_has(holders, HOLDER_PROG, 5, 20));
+        g_assert_null(holders_process(holders, 20));
+        assert_notes(holders, "(1 processes cannot be looked at: Permission denied)\n");
+        now += REUSE;
+        g_assert_cmpint(update(holders, &world, now), ==, 0);
+        g_assert_cmpuint(world.begun, ==, 4);
+        g_assert_cmpuint(world.from, ==, 25);
+        assert_pids(holders, HOLDER_PROG, 5, "");
+        assert_pids(holders, HOLDER_PROG, 6, "22 ");
+        assert_notes(holders, "");
+        /* A process that is looked at is not waited for as long as the first time. */
+        world.wait = 0;
+        now += REUSE;
+        g_assert_cmpint(update(holders, &world, now), ==, 0);
+        g_assert_cmpint(world.wait, ==, HOLDERS_WAIT_MS);
+}
+
+/* Processes that no look has come to for long are not shown, and that is said. */
+static void test_kept_too_long(void)
+{
+        g_auto(World) world = { .list = g_byte_array_new(), .cut = 25 };
+        g_autoptr(Holders) holders = holders_new(&ops, &world);
+        gint64 now;
+
+        add_process(&world, 20);
+        add(&world, HOLDER_PROG, 5, NULL, 0);
+        add_process(&world, 25);
+        add(&world, HOLDER_PROG, 5, NULL, 0);
+        g_assert_cmpint(update(holders, &world, 0), ==, 0);
+        now = KEEP - REUSE / 2;
+        g_assert_cmpint(update(holders, &world, now), ==, 0);
+        assert_pids(holders, HOLDER_PROG, 5, "20 25 ");
+        assert_notes(holders, "");
+        /* The kernel does not remember it for longer, either. */
+        g_assert_cmpint(holders_until(holders), <, KEEP + REUSE / 2);
+        world.goes_on = true;
+        world.error = -ETIMEDOUT;
+        now = KEEP + REUSE / 2;
+        g_assert_cmpint(update(holders, &world, now), ==, -ETIMEDOUT);
+        assert_pids(holders, HOLDER_PROG, 5, "20 ");
+        assert_notes(holders, "(cannot be looked at: Connection timed out)\n");
+        world.goes_on = false;
+        world.error = 0;
+        /* The one that has not ended yet was begun where the last one was cut. */
+        g_assert_cmpint(update(holders, &world, now + 1), ==, 0);
+        g_assert_cmpuint(world.from, ==, 25);
+        assert_pids(holders, HOLDER_PROG, 5, "20 25 ");
+        assert_notes(holders, "");
+}
+
+/* The first time, looks follow each other for a fixed time only. */
+static void test_cut_again_and_again(void)
+{
+        g_auto(World) world = { .list = g_byte_array_new(), .cut = 25 };
+        g_autoptr(Holders) holders = holders_new(&ops, &world);
+
+        add_process(&world, 20);
+        add(&world, HOLDER_PROG, 5, NULL, 0);
+        add_process(&world, 30);
+        add(&world, HOLDER_PROG, 5, NULL, 0);
+        world.takes_ms = HOLDERS_FIRST_MS;
+        g_assert_cmpint(update(holders, &world, 0), ==, 0);
+        g_assert_cmpuint(world.begun, ==, 1);
+        assert_pids(holders, HOLDER_PROG, 5, "20 ");
+        assert_notes(holders,
+                     "(not all processes are shown: some were not looked at for 2000 ms)\n");
+        world.takes_ms = 0;
+        g_assert_cmpint(update(holders, &world, REUSE), ==, 0);
+        g_assert_cmpuint(world.begun, ==, 2);
+        assert_pids(holders, HOLDER_PROG, 5, "20 30 ");
+        assert_notes(holders, "");
+}
+
+/* A look that has not come further is an error, not an endless loop. */
+static void test_cut_at_once(void)
+{
+        g_auto(World) world = { .list = g_byte_array_new() };
+        g_autoptr(Holders) holders = holders_new(&ops, &world);
+
+        add(&world, HOLDER_CUT, 0, NULL, 0);
+        g_assert_cmpint(update(holders, &world, 0), ==, -EPROTO);
+        g_assert_cmpuint(world.begun, ==, 1);
+}
+
+static void add_large(World *world, uint32_t pid, guint n)
+{
+        add_process(world, pid);
+        for (guint i = 0; i < n; i++)
+                add(world, HOLDER_PROG, pid, NULL, 0);
+}
+
+/* All that is known together is no more than a list may be. */
+static void test_full(void)
+{
+        static const char note[] =
+                "(not all processes are shown: the list would be longer than 4194304 bytes)\n";
+        const guint half = HOLDERS_MAX_LIST / sizeof(HolderRecord) / 2;
+        g_auto(World) world = { .list = g_byte_array_new(), .cut = 25 };
+        g_autoptr(Holders) holders = holders_new(&ops, &world);
+        gint64 now = REUSE;
+
+        add_large(&world, 20, half);
+        add_large(&world, 30, half);
+        add_process(&world, 40);
+        add(&world, HOLDER_PROG, 5, NULL, 0);
+        g_assert_cmpint(update(holders, &world, 0), ==, 0);
+        assert_pids(holders, HOLDER_PROG, 20, "20 ");
+        assert_pids(holders, HOLDER_PROG, 30, "30 ");
+        assert_pids(holders, HOLDER_PROG, 5, "");
+        assert_notes(holders, note);
+
+        /* The list of one look is too long. */
+        world.cut = 0;
+        g_byte_array_set_size(world.list, 0);
+        add_process(&world, 20);
+        add(&world, HOLDER_PROG, 20, NULL, 0);
+        add(&world, HOLDER_FULL, 30, NULL, 0);
+        g_assert_cmpint(update(holders, &world, now), ==, 0);
+        g_assert_cmpuint(world.from, ==, 0);
+        assert_pids(holders, HOLDER_PROG, 20, "20 ");
+        assert_pids(holders, HOLDER_PROG, 30, "");
+        assert_notes(holders, note);
+        now += REUSE;
+        g_assert_cmpint(update(holders, &world, now), ==, 0);
+        g_assert_cmpuint(world.from, ==, 0);
+
+        /* There is room again. */
+        g_byte_array_set_size(world.list, 0);
+        now += REUSE;
+        g_assert_cmpint(update(holders, &world, now), ==, 0);
+        assert_notes(holders, "");
 }
 
 /* Somebody reads steadily for so many microseconds. Returns the time of the end. */
@@ -228,6 +466,7 @@ static void test_ahead(void)
         g_autoptr(Holders) holders = holders_new(&ops, &world);
         gint64 now;
 
+        add_process(&world, 20);
         add(&world, HOLDER_PROG, 5, NULL, 0);
         g_assert_cmpint(update(holders, &world, 0), ==, 0);
         g_assert_cmpuint(world.waited, ==, 1);
@@ -238,7 +477,7 @@ static void test_ahead(void)
         g_assert_cmpuint(world.begun, ==, 2);
         /* Until it has ended, what is known is used. */
         g_byte_array_set_size(world.list, 0);
-        assert_pids(holders, HOLDER_PROG, 5, "0 ");
+        assert_pids(holders, HOLDER_PROG, 5, "20 ");
         world.goes_on = false;
         world.takes = 0;
         g_assert_cmpint(update(holders, &world, now), ==, 0);
@@ -297,34 +536,39 @@ static void test_ahead_of_long_looks(void)
         g_assert_cmpuint(world.begun, ==, 2);
 }
 
-/* Nobody can look any more: that is said when what is known is too old. */
+/* Nobody can look any more: what is known is used until it is too old. */
 static void test_ahead_in_vain(void)
 {
         g_auto(World) world = { .list = g_byte_array_new(), .takes = 10000 };
         g_autoptr(Holders) holders = holders_new(&ops, &world);
         gint64 now = REUSE;
 
+        add_process(&world, 20);
         add(&world, HOLDER_PROG, 5, NULL, 0);
         g_assert_cmpint(update(holders, &world, 0), ==, 0);
         world.error = -EPIPE;
         for (int i = 0; i < 3; i++)
                 g_assert_cmpint(update(holders, &world, now + i), ==, 0);
-        assert_pids(holders, HOLDER_PROG, 5, "0 ");
-        g_assert_cmpint(update(holders, &world, now + world.takes), ==, -EPIPE);
+        g_assert_cmpint(update(holders, &world, now + world.takes), ==, 0);
+        assert_pids(holders, HOLDER_PROG, 5, "20 ");
+        g_assert_cmpint(update(holders, &world, KEEP + 1), ==, -EPIPE);
         assert_pids(holders, HOLDER_PROG, 5, "");
 }
 
 /* Looks only when somebody waits. */
-static int begin_look(void *data)
+static int begin_look(void *data, uint32_t from)
 {
+        *(uint32_t *)data = from;
         return 0;
 }
 
-static int look(void *data, bool wait, GByteArray *out, gint64 *ended)
+static int look(void *data, int wait, GByteArray *out, gint64 *ended)
 {
-        g_autoptr(HoldersLook) real = holders_look_new();
+        const uint32_t *from = data;
+        g_autoptr(HoldersLook) real = NULL;
         const GByteArray *list;
 
+        g_assert_cmpint(holders_look_new(*from, &real), ==, 0);
         while (holders_look_step(real))
                 ;
         list = holders_look_list(real);
@@ -390,7 +634,8 @@ static void family_end_child(const Family *family)
 
 static void test_real_processes(void)
 {
-        g_autoptr(Holders) holders = holders_new(&real_ops, NULL);
+        uint32_t from;
+        g_autoptr(Holders) holders = holders_new(&real_ops, &from);
         g_autoptr(Info) info = NULL;
         gint64 now = g_get_monotonic_time();
         Family family = family_new(0);
@@ -409,10 +654,37 @@ static void test_real_processes(void)
         close(family.map);
 }
 
+/* However late it is, a look comes to the end of one process, and tells where to go on. */
+static void test_no_time(void)
+{
+        Family family = family_new(FEW);
+
+        for (int i = 0; i < 2; i++) {
+                pid_t first = i == 0 ? getpid() : family.child;
+                g_autoptr(HoldersLook) real = NULL;
+                g_auto(HoldersSeen) seen = { 0 };
+                uint32_t next;
+
+                holders_seen_init(&seen);
+                g_assert_cmpint(holders_look_new(first, &real), ==, 0);
+                g_usleep((HOLDERS_LOOK_MAX_MS + 1) * 1000);
+                while (holders_look_step(real))
+                        ;
+                g_assert_cmpint(holders_seen_take(&seen, holders_look_list(real), first, 0, &next),
+                                ==, 0);
+                g_assert_cmpuint(next, ==, first + 1);
+                g_assert_false(holders_seen_all(&seen));
+                g_assert_nonnull(memmem(seen.list->data, seen.list->len, &first, sizeof(first)));
+        }
+        family_end_child(&family);
+        close(family.map);
+}
+
 /* No process keeps those behind it from being seen. */
 static void test_many_descriptors(void)
 {
-        g_autoptr(Holders) holders = holders_new(&real_ops, NULL);
+        uint32_t from;
+        g_autoptr(Holders) holders = holders_new(&real_ops, &from);
         g_autoptr(GString) notes = g_string_new(NULL);
         Family large = family_new(HOLDERS_MAX_FDS), other = family_new(0);
         gint64 now = g_get_monotonic_time();
@@ -423,7 +695,7 @@ static void test_many_descriptors(void)
                 g_assert_cmpint(holders_update(holders, now), ==, 0);
                 holders_append_notes(holders, notes);
                 now += LONG;
-        } while (strstr(notes->str, "took longer"));
+        } while (strstr(notes->str, "were not looked at"));
         g_assert_true(holders_has(holders, HOLDER_MAP, other.id, other.child));
         g_assert_nonnull(strstr(notes->str, "more than 16384 descriptors"));
         g_assert_true(holders_has(holders, HOLDER_MAP, large.id, large.child));
@@ -445,12 +717,19 @@ int main(int argc, char **argv)
         g_test_add_func("/holders/one-look-for-all", test_one_look_for_all);
         g_test_add_func("/holders/long-look", test_long_look);
         g_test_add_func("/holders/no-answer", test_no_answer);
+        g_test_add_func("/holders/no-other-half", test_no_other_half);
+        g_test_add_func("/holders/cut", test_cut);
+        g_test_add_func("/holders/kept-too-long", test_kept_too_long);
+        g_test_add_func("/holders/cut-again-and-again", test_cut_again_and_again);
+        g_test_add_func("/holders/cut-at-once", test_cut_at_once);
+        g_test_add_func("/holders/full", test_full);
         g_test_add_func("/holders/ahead", test_ahead);
         g_test_add_func("/holders/ahead-too-old", test_ahead_too_old);
         g_test_add_func("/holders/ahead-too-late", test_ahead_too_late);
         g_test_add_func("/holders/ahead-of-long-looks", test_ahead_of_long_looks);
         g_test_add_func("/holders/ahead-in-vain", test_ahead_in_vain);
         g_test_add_func("/holders/real-processes", test_real_processes);
+        g_test_add_func("/holders/no-time", test_no_time);
         g_test_add_func("/holders/many-descriptors", test_many_descriptors);
         return g_test_run();
 }

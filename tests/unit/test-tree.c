@@ -408,13 +408,13 @@ static void test_moment_without_events(void)
         g_assert_cmpint(tree_lookup(mounted.tree, prog.ino, "info", &entry), ==, -ESTALE);
 }
 
-static int begin_look(void *data)
+static int begin_look(void *data, uint32_t from)
 {
         return 0;
 }
 
 /* @data is the name of the process, one character. */
-static int hear_holders(void *data, bool wait, GByteArray *out, gint64 *ended)
+static int hear_holders(void *data, int wait, GByteArray *out, gint64 *ended)
 {
         char names[] = "a\n\0"
                        "0::/x\n";
