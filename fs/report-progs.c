@@ -72,6 +72,9 @@ static void progs_free(gpointer kept)
 typedef struct Making {
         Progs *progs;
         GArray *kept; /* of this making */
+        Prog *before; /* owned: the one that was asked last. The programs of an object are asked in
+                         a row: while it is there, its maps need not be looked at again. NULL: none
+                         was */
         const char *last;
         const ReportSeen *seen;
         NamesReserved reserved;
@@ -223,6 +226,8 @@ static int put_fixed(Making *making, Catalog *catalog, const WalkProg *seen, Pro
         r = put_metadata(making, prog, seen->maps, &final);
         if (r == 0)
                 r = put_rules(making, prog, &final);
+        g_clear_pointer(&making->before, prog_unref);
+        making->before = prog_of(object_ref(&prog->object));
         if (r == 0 && !final)
                 *object = g_steal_pointer(&prog);
         return r;
@@ -323,6 +328,7 @@ static int progs_make(Catalog *catalog, NamesReserved reserved, gpointer kept, c
         making.seen = seen = report_seen_new(catalog, true);
         json_begin_array(&making.json);
         r = walk_progs(catalog, progs->kept, put_prog, &making);
+        g_clear_pointer(&making.before, prog_unref);
         json_line(&making.json);
         json_end_array(&making.json);
         g_string_append_c(out, '\n');
