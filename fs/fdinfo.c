@@ -7,19 +7,33 @@
 #include <string.h>
 #include <unistd.h>
 
-void fdinfo_read(FdInfo *info, int fd)
+void fdinfo_close(FdInfoFile *file)
+{
+        if (file->file >= 0)
+                close(file->file);
+        *file = FDINFO_NO_FILE;
+}
+
+/* False if it can't be opened. */
+static bool open_file(FdInfoFile *file, int fd)
 {
         char path[64];
-        ssize_t n = -1;
-        int file;
 
+        if (file->file >= 0 && file->fd == fd)
+                return true;
+        fdinfo_close(file);
         g_snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-        file = open(path, O_RDONLY | O_CLOEXEC);
+        *file = (FdInfoFile){ open(path, O_RDONLY | O_CLOEXEC), fd };
+        return file->file >= 0;
+}
+
+void fdinfo_read(FdInfoFile *file, FdInfo *info, int fd)
+{
+        ssize_t n = -1;
+
+        if (open_file(file, fd))
+                n = pread(file->file, info->text + 1, sizeof(info->text) - 2, 0);
         info->text[0] = '\n';
-        if (file >= 0) {
-                n = read(file, info->text + 1, sizeof(info->text) - 2);
-                close(file);
-        }
         info->text[n > 0 ? n + 1 : 1] = '\0';
 }
 

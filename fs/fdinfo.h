@@ -5,6 +5,10 @@
 /*
  * /proc/self/fdinfo of one descriptor: it has numbers that no structure of bpf(2) has, such as
  * memlock, frozen and owner_prog_type (bpf_map_show_fdinfo(), kernel/bpf/syscall.c).
+ *
+ * To open such a file costs more than to read it. It tells of whatever its number means when it is
+ * read (seq_show(), fs/proc/fd.c), and keeps nothing open but itself. Nearly all objects get the
+ * same number, so the file of the last one is kept.
  */
 
 #include <stdbool.h>
@@ -14,8 +18,18 @@ typedef struct FdInfo {
         char text[1024]; /* begins with a newline, so that each line is found by "\nkey:" */
 } FdInfo;
 
+/* The file that was read last. Only for the process that has read it: not across a fork. */
+typedef struct FdInfoFile {
+        int file; /* below 0: none */
+        int fd;   /* the number that it tells of */
+} FdInfoFile;
+
+#define FDINFO_NO_FILE ((FdInfoFile){ -1, -1 })
+
+void fdinfo_close(FdInfoFile *file);
+
 /* Reads the fdinfo of @fd. @info is empty if it can't be read. */
-void fdinfo_read(FdInfo *info, int fd);
+void fdinfo_read(FdInfoFile *file, FdInfo *info, int fd);
 
 /* Makes @info empty. */
 void fdinfo_clear(FdInfo *info);

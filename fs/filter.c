@@ -153,6 +153,7 @@ static const Rule rules[] = {
 
         /* Files: Landlock decides which. */
         { "openat", KERNEL, 1, { BITS_ARE(2, OPEN_BITS, 0) } },
+        { "pread64", KERNEL },
         { "getdents64", KERNEL },
         { "fstat", SERVING | PINS },
         { "fstat64", SERVING | PINS },

@@ -19,8 +19,10 @@
 
 struct KernelLines {
         const struct btf *btf; /* borrowed; NULL if it is too large */
-        struct bpf_func_info *funcs;
-        struct bpf_line_info *lines;
+        const struct bpf_func_info *funcs;
+        const struct bpf_line_info *lines;
+        void *owned_funcs; /* NULL: they are borrowed */
+        void *owned_lines;
         uint32_t n_funcs;
         uint32_t n_lines;
         bool more_funcs; /* than were asked for */
@@ -75,6 +77,31 @@ void parsed_btf_clear(ParsedBtf *btf)
         g_clear_pointer(&btf->btf, btf__free);
 }
 
+void kernel_records_want(KernelRecords *records, struct bpf_prog_info *info)
+{
+        info->nr_func_info = G_N_ELEMENTS(records->funcs);
+        info->func_info_rec_size = sizeof(records->funcs[0]);
+        info->func_info = (uintptr_t)records->funcs;
+        info->nr_line_info = G_N_ELEMENTS(records->lines);
+        info->line_info_rec_size = sizeof(records->lines[0]);
+        info->line_info = (uintptr_t)records->lines;
+}
+
+static bool has_all(const KernelRecords *records, const struct bpf_prog_info *info)
+{
+        return info->nr_func_info <= G_N_ELEMENTS(records->funcs) &&
+               info->nr_line_info <= G_N_ELEMENTS(records->lines);
+}
+
+static void borrow_records(KernelLines *lines, const KernelRecords *records,
+                           const struct bpf_prog_info *info)
+{
+        lines->funcs = records->funcs;
+        lines->lines = records->lines;
+        lines->n_funcs = info->nr_func_info;
+        lines->n_lines = info->nr_line_info;
+}
+
 static int read_records(KernelLines *lines, int fd, const struct bpf_prog_info *known)
 {
         struct bpf_prog_info info = {
@@ -89,14 +116,15 @@ static int read_records(KernelLines *lines, int fd, const struct bpf_prog_info *
         lines->n_lines = info.nr_line_info;
         lines->more_funcs = known->nr_func_info > info.nr_func_info;
         lines->more_lines = known->nr_line_info > info.nr_line_info;
-        lines->funcs = g_new0(struct bpf_func_info, lines->n_funcs);
-        lines->lines = g_new0(struct bpf_line_info, lines->n_lines);
+        lines->funcs = lines->owned_funcs = g_new0(struct bpf_func_info, lines->n_funcs);
+        lines->lines = lines->owned_lines = g_new0(struct bpf_line_info, lines->n_lines);
         info.func_info = (uintptr_t)lines->funcs;
         info.line_info = (uintptr_t)lines->lines;
         return bpf_obj_get_info_by_fd(fd, &info, &len) < 0 ? -errno : 0;
 }
 
-KernelLines *kernel_lines_new(ParsedBtf *btf, int fd, const struct bpf_prog_info *info)
+KernelLines *kernel_lines_new(ParsedBtf *btf, int fd, const struct bpf_prog_info *info,
+                              const KernelRecords *records)
 {
         g_autoptr(KernelLines) lines = NULL;
         int r;
@@ -105,7 +133,9 @@ KernelLines *kernel_lines_new(ParsedBtf *btf, int fd, const struct bpf_prog_info
                 return NULL;
         lines = g_new0(KernelLines, 1);
         r = parsed_btf_load(btf, info->btf_id);
-        if (r == 0)
+        if (r == 0 && records && has_all(records, info))
+                borrow_records(lines, records, info);
+        else if (r == 0)
                 r = read_records(lines, fd, info);
         if (r < 0 && r != -E2BIG)
                 return NULL;
@@ -115,8 +145,8 @@ KernelLines *kernel_lines_new(ParsedBtf *btf, int fd, const struct bpf_prog_info
 
 void kernel_lines_free(KernelLines *lines)
 {
-        g_free(lines->funcs);
-        g_free(lines->lines);
+        g_free(lines->owned_funcs);
+        g_free(lines->owned_lines);
         g_free(lines);
 }
 

@@ -29,15 +29,26 @@ typedef struct ParsedBtf {
 int parsed_btf_load(ParsedBtf *btf, uint32_t id);
 void parsed_btf_clear(ParsedBtf *btf);
 
+/* Room for the records of most programs: they come with the info, by the same system call. */
+typedef struct KernelRecords {
+        struct bpf_func_info funcs[32];
+        struct bpf_line_info lines[256];
+} KernelRecords;
+
+/* Makes the next call for @info ask for them. */
+void kernel_records_want(KernelRecords *records, struct bpf_prog_info *info);
+
 /* The records of one program. */
 typedef struct KernelLines KernelLines;
 
 /*
  * Asks for the records of the program that @fd is open on; @info is its info. NULL if it has none
- * that can be used. @btf keeps the program's BTF, and must not be loaded again before
- * kernel_lines_free().
+ * that can be used. @records, which came with @info, spare the call if there was room for all;
+ * NULL: none came. They are borrowed, and so is @btf, which keeps the program's BTF, and must not
+ * be loaded again: both until kernel_lines_free().
  */
-KernelLines *kernel_lines_new(ParsedBtf *btf, int fd, const struct bpf_prog_info *info);
+KernelLines *kernel_lines_new(ParsedBtf *btf, int fd, const struct bpf_prog_info *info,
+                              const KernelRecords *records);
 void kernel_lines_free(KernelLines *lines);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelLines, kernel_lines_free)
 

@@ -84,8 +84,10 @@ int kernel_prog(Source *source, uint32_t id, SourceProg *out)
 #define MAPS_GUESS 16
 
 /* Asks for the info of the program that @fd is open on, with the ids of its maps, which are
- * appended to @ids. *@len is how much of it the kernel knows. */
-static int info_with_maps(int fd, struct bpf_prog_info *info, uint32_t *len, GArray *ids)
+ * appended to @ids, and with @records, unless they are NULL. *@len is how much of it the kernel
+ * knows. */
+static int info_with_maps(int fd, struct bpf_prog_info *info, uint32_t *len, GArray *ids,
+                          KernelRecords *records)
 {
         guint start = ids->len;
         uint32_t room = 0, n = MAPS_GUESS;
@@ -99,6 +101,8 @@ static int info_with_maps(int fd, struct bpf_prog_info *info, uint32_t *len, GAr
                         .nr_map_ids = n,
                         .map_ids = (uintptr_t)&g_array_index(ids, uint32_t, start),
                 };
+                if (records)
+                        kernel_records_want(records, info);
                 *len = sizeof(*info);
                 r = get_info(fd, info, len);
                 n = info->nr_map_ids;
@@ -113,7 +117,7 @@ int kernel_prog_maps(Source *source, uint32_t id, GArray *ids)
         struct bpf_prog_info info;
         uint32_t len;
 
-        return fd < 0 ? fd : info_with_maps(fd, &info, &len, ids);
+        return fd < 0 ? fd : info_with_maps(fd, &info, &len, ids, NULL);
 }
 
 /* Of @source nothing may be used: another thread may be here. */
@@ -135,9 +139,11 @@ int kernel_prog_counts(Source *source, uint32_t id, SourceCounted *out)
 }
 
 static void add_fixed_prog(KernelSource *kernel, InfoBuilder *builder,
-                           const struct bpf_prog_info *info, uint32_t len, int fd)
+                           const struct bpf_prog_info *info, uint32_t len, int fd,
+                           const KernelRecords *records)
 {
-        g_autoptr(KernelLines) lines = kernel_lines_new(prog_btf(kernel, info->btf_id), fd, info);
+        g_autoptr(KernelLines) lines =
+                kernel_lines_new(prog_btf(kernel, info->btf_id), fd, info, records);
         FdInfo fdinfo;
         const ProgFacts facts = {
                 .info = info,
@@ -147,16 +153,16 @@ static void add_fixed_prog(KernelSource *kernel, InfoBuilder *builder,
                 .lines = lines,
         };
 
-        fdinfo_read(&fdinfo, fd);
+        fdinfo_read(&kernel->fdinfo, &fdinfo, fd);
         kernel_info_add_fixed_prog(builder, &facts);
 }
 
 static Info *fixed_info(KernelSource *kernel, const struct bpf_prog_info *info, uint32_t len,
-                        int fd)
+                        int fd, const KernelRecords *records)
 {
         InfoBuilder *builder = info_builder_new();
 
-        add_fixed_prog(kernel, builder, info, len, fd);
+        add_fixed_prog(kernel, builder, info, len, fd, records);
         return info_builder_end(builder);
 }
 
@@ -165,8 +171,9 @@ int kernel_prog_look(Source *source, uint32_t id, SourceLook *out, GArray *ids)
         KernelSource *kernel = (KernelSource *)source;
         autoclose int fd = open_prog(id);
         struct bpf_prog_info info;
+        KernelRecords records;
         uint32_t len;
-        int r = fd < 0 ? fd : info_with_maps(fd, &info, &len, ids);
+        int r = fd < 0 ? fd : info_with_maps(fd, &info, &len, ids, &records);
 
         if (r < 0)
                 return r;
@@ -176,7 +183,7 @@ int kernel_prog_look(Source *source, uint32_t id, SourceLook *out, GArray *ids)
                            .uid = info.created_by_uid,
                            .n_maps = info.nr_map_ids },
                 .counts = counts_of(&info),
-                .info = fixed_info(kernel, &info, len, fd),
+                .info = fixed_info(kernel, &info, len, fd, &records),
         };
         return 0;
 }
@@ -196,7 +203,7 @@ int kernel_prog_info(Source *source, uint32_t id, bool changing, Info **out)
                 return r;
         tell_counts(source, id, &info);
         if (!changing) {
-                *out = fixed_info((KernelSource *)source, &info, len, fd);
+                *out = fixed_info((KernelSource *)source, &info, len, fd, NULL);
                 return 0;
         }
         builder = info_builder_new();

@@ -105,7 +105,7 @@ static int look_at_map(KernelSource *kernel, uint32_t id, bool fdinfo, MapFacts 
         if (r < 0)
                 return r;
         if (fdinfo || is_global_data(&out->info) || out->info.type == BPF_MAP_TYPE_PROG_ARRAY)
-                fdinfo_read(&out->fdinfo, fd);
+                fdinfo_read(&kernel->fdinfo, &out->fdinfo, fd);
         if (out->info.type == BPF_MAP_TYPE_PROG_ARRAY)
                 lay_to_rest(kernel, id, fd, out);
         if (!fdinfo)
@@ -312,6 +312,7 @@ static void kernel_free(Source *source)
 {
         KernelSource *kernel = (KernelSource *)source;
 
+        fdinfo_close(&kernel->fdinfo);
         kernel_arrays_free(kernel->arrays);
         drop_ready(kernel);
         parsed_btf_clear(&kernel->map_btf);
@@ -367,6 +368,7 @@ int kernel_source_new(bool contents, Source **out, GError **error)
         kernel = g_new0(KernelSource, 1);
         kernel->source.ops = &kernel_ops;
         kernel->source.contents = contents;
+        kernel->fdinfo = FDINFO_NO_FILE;
         boottime_init(&kernel->boot);
         kernel->arrays = kernel_arrays_new();
         kernel->n_cpus = MAX(libbpf_num_possible_cpus(), 1);

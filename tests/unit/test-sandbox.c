@@ -1200,7 +1200,7 @@ static int need_fdinfo(World *world)
         for (int i = 0; i < 2; i++) {
                 fd = open(path, O_RDONLY | O_CLOEXEC);
                 NEED(fd >= 0);
-                NEED(read(fd, text, sizeof(text) - 1) > 0);
+                NEED(pread(fd, text, sizeof(text) - 1, 0) > 0);
                 NEED(strstr(text, "\nfrozen:"));
                 NEED(close(fd) == 0);
                 NEED(write(world->drop_caches, "2", 1) == 1);
