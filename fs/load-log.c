@@ -5,41 +5,35 @@
 #include "load-log.h"
 
 #include "log-look.h"
+#include "log-pace.h"
 
 #include <errno.h>
 #include <time.h>
 
-/* When metadata is looked for that was bound behind the load, in milliseconds after it: a program
- * may go before its line is written. */
-#define FIRST_LOOK_MS 10
-/* Microseconds that looks may take in one go; then they rest for that many times as long. So even
- * programs that cost much to look at take a fixed part of the time from those who read the tree. */
-#define SLICE 500
-#define REST 4
 /* Microseconds after which those whose lines are due wait for the next go. */
 #define GO 2000
+/* Milliseconds after which programs are looked at whose lines had no time for looks. */
+#define LATER_MS 1000
 
 /* Programs that wait, in the order of their events. */
 typedef struct Queue {
         GPtrArray *programs; /* of LogProgram, references */
-        int64_t rest_until;  /* g_get_monotonic_time(); no look before that */
-        int64_t spent;       /* microseconds on looks in this go */
+        LogPace pace;
 } Queue;
 
 struct LoadLog {
         Catalog *catalog;
-        NamesReserved reserved;
         int64_t offset;
         LogOut *out;
         LogRecent *recent;
         GHashTable *programs; /* id -> LogProgram, a reference */
         Queue waiting;
-        Queue old;    /* those that were there before: they hold up nobody who comes */
-        bool compare; /* the kernel's list has to be looked at */
-        bool listed;  /* that was done once */
-        bool looking; /* at a program that has just been loaded */
-        bool stopped; /* the last line was written */
-        int error;    /* -errno: there are no more events */
+        Queue old;     /* those whose load has no line any more: they hold up nobody who comes */
+        int64_t later; /* when to look at programs that were not; INT64_MAX: there are none */
+        bool compare;  /* the kernel's list has to be looked at */
+        bool listed;   /* that was done once */
+        bool stopped;  /* the last line was written */
+        int error;     /* -errno: there are no more events */
 };
 
 /* The kernel's CLOCK_BOOTTIME. */
@@ -77,21 +71,30 @@ static LogWaiting *wait_in(Queue *queue, guint most, LogProgram *program)
         return program->waiting;
 }
 
+/* Some program is still to be looked at, when there is time. */
+static void look_later(LoadLog *log)
+{
+        if (log->later == INT64_MAX)
+                log->later = g_get_monotonic_time() + LATER_MS * G_TIME_SPAN_MILLISECOND;
+}
+
 /* Writes the lines that the program waits for. */
 static void put_lines(LoadLog *log, LogProgram *program)
 {
+        program->looked = program->waiting->looks > 1;
+        if (!program->looked && !program->waiting->gone)
+                look_later(log);
         log_program_take_loader(program, log->recent);
         log_out_program(log->out, program);
         g_clear_pointer(&program->waiting, log_waiting_free);
 }
 
-/* Looks */
-
 /* Only what others have asked for tells more of the counts than that the program is new. */
 static void take_counts(uint32_t id, const SourceCounts *counts, void *data)
 {
         LoadLog *log = data;
-        LogProgram *program = log->looking ? NULL : find(log, id);
+        bool looking = log->waiting.pace.looking || log->old.pace.looking;
+        LogProgram *program = looking ? NULL : find(log, id);
 
         if (!program)
                 return;
@@ -100,104 +103,56 @@ static void take_counts(uint32_t id, const SourceCounts *counts, void *data)
         program->counted_at = kernel_now(log);
 }
 
-static void look_at_facts(LoadLog *log, LogProgram *program)
-{
-        LogFacts facts;
-
-        if (log_look_facts(log->catalog, program->id, &facts) < 0)
-                return;
-        g_free(program->facts);
-        program->facts = facts.text;
-        if (facts.load_time > 0)
-                program->load_time = facts.load_time;
-        program->waiting->named = facts.named;
-}
-
-/* Authors may have bound their metadata since the last look, at which rules gave the name. */
-static void look_at_owner(LoadLog *log, LogProgram *program)
-{
-        char *oncall =
-                log_look_oncall(log->catalog, program->id, log->reserved, program->waiting->loader);
-
-        if (oncall)
-                log_program_set_oncall(program, oncall);
-}
-
-/* When the next look is due; INT64_MAX: never. */
-static int64_t next_look(const LogProgram *program)
-{
-        static const int after[] = { 0, FIRST_LOOK_MS, LOAD_LOG_MS };
-        const LogWaiting *waiting = program->waiting;
-
-        if (waiting->gone || waiting->looks == G_N_ELEMENTS(after) ||
-            (waiting->looks == 2 && !waiting->load))
-                return INT64_MAX;
-        if (!waiting->load)
-                return waiting->since;
-        return waiting->since + after[waiting->looks] * G_TIME_SPAN_MILLISECOND;
-}
-
-/* Makes the looks that are due. */
-static void look(LoadLog *log, Queue *queue, LogProgram *program)
-{
-        LogWaiting *waiting = program->waiting;
-        int64_t start = g_get_monotonic_time(), now = start;
-
-        log->looking = waiting->load;
-        while (next_look(program) <= now && now >= queue->rest_until) {
-                if (waiting->looks++ == 0)
-                        look_at_facts(log, program);
-                else
-                        look_at_owner(log, program);
-                now = g_get_monotonic_time();
-                if (queue->spent + now - start > SLICE)
-                        queue->rest_until = now + REST * (queue->spent + now - start);
-        }
-        log->looking = false;
-        queue->spent += now - start;
-}
-
 /* When the lines are written; after the last look. */
 static int64_t lines_due(const LogProgram *program)
 {
         const LogWaiting *waiting = program->waiting;
-        bool known = !waiting->loader || loader_is_settled(waiting->loader);
+        Loader *loader = waiting->loader;
+        bool settled = !loader || loader_is_settled(loader);
 
         if (!waiting->load)
                 return waiting->since;
+        /* There is nothing more to be seen. If the process is not known, another line may tell who
+         * it was (log-recent.h). */
+        if (waiting->gone && (!loader || (settled && info_get(loader_info(loader), "comm"))))
+                return waiting->since;
         return waiting->since +
-               (known ? LOAD_LOG_MS : LOAD_LOG_LOADER_MS) * G_TIME_SPAN_MILLISECOND;
+               (settled ? LOG_PACE_MS : LOAD_LOG_LOADER_MS) * G_TIME_SPAN_MILLISECOND;
+}
+
+static bool is_late(const LogProgram *program, int64_t now)
+{
+        const LogWaiting *waiting = program->waiting;
+
+        return waiting->load && now >= waiting->since + LOAD_LOG_LATE_MS * G_TIME_SPAN_MILLISECOND;
 }
 
 /* Returns when the program has to be looked at again; -1: it waits for nothing any more. */
 static int64_t step(LoadLog *log, Queue *queue, LogProgram *program)
 {
-        const LogWaiting *waiting = program->waiting;
-        int64_t now, next;
-        bool late;
+        int64_t due = lines_due(program), now;
 
-        look(log, queue, program);
+        log_pace_look(&queue->pace, program);
         now = g_get_monotonic_time();
-        next = next_look(program);
-        late = waiting->load && now >= waiting->since + LOAD_LOG_LATE_MS * G_TIME_SPAN_MILLISECOND;
-        if (next != INT64_MAX && !late)
-                return MAX(next, queue->rest_until);
-        next = lines_due(program);
-        if (next > now)
-                return next;
+        if (program->waiting->load && due <= now && log_out_is_first(log->out, program->pid))
+                log_pace_look_at_last(&queue->pace, program);
+        if (log_pace_next(program) != INT64_MAX && !is_late(program, now))
+                return log_pace_due(&queue->pace, program);
+        if (due > now)
+                return due;
         put_lines(log, program);
         return -1;
 }
 
-/* Steps all that wait in @queue, or as many as the time until @end (g_get_monotonic_time()) is
- * enough for. Returns when to do that again; INT64_MAX: nothing waits. */
-static int64_t step_all(LoadLog *log, Queue *queue, int64_t end)
+/* Steps all that wait in @queue, or as many as there is time for. Returns when to do that again;
+ * INT64_MAX: nothing waits. */
+static int64_t step_all(LoadLog *log, Queue *queue)
 {
         GPtrArray *list = queue->programs;
-        int64_t next = INT64_MAX;
+        int64_t next = INT64_MAX, end = g_get_monotonic_time() + GO;
         guint n = 0;
 
-        queue->spent = 0;
+        log_pace_begin(&queue->pace);
         for (guint i = 0; i < list->len; i++) {
                 LogProgram *program = list->pdata[i];
                 int64_t now = g_get_monotonic_time();
@@ -233,6 +188,7 @@ void load_log_came(LoadLog *log, uint32_t id, uint32_t pid, uint64_t time, const
         waiting = wait_in(&log->waiting, LOAD_LOG_WAITING, program);
         if (!waiting) {
                 log_out_leave_out(log->out, 1, 0, NULL);
+                look_later(log);
                 return;
         }
         waiting->load = true;
@@ -322,6 +278,19 @@ static void compare(LoadLog *log)
 
 /* Following */
 
+/* Programs whose lines had no time for looks, or that had no lines: their unload has one. */
+static void take_later(LoadLog *log)
+{
+        GHashTableIter iter;
+        gpointer program;
+
+        log->later = INT64_MAX;
+        g_hash_table_iter_init(&iter, log->programs);
+        while (g_hash_table_iter_next(&iter, NULL, &program))
+                if (!((LogProgram *)program)->looked && !((LogProgram *)program)->waiting)
+                        wait_in(&log->old, G_MAXUINT, program);
+}
+
 static void end_queue(LoadLog *log, Queue *queue)
 {
         for (guint i = 0; i < queue->programs->len; i++) {
@@ -352,9 +321,11 @@ int load_log_follow(LoadLog *log)
                 return -1;
         if (log->compare)
                 compare(log);
-        now = g_get_monotonic_time();
-        next = step_all(log, &log->waiting, now + GO);
-        next = MIN(next, step_all(log, &log->old, now + GO));
+        if (g_get_monotonic_time() >= log->later)
+                take_later(log);
+        next = step_all(log, &log->waiting);
+        next = MIN(next, step_all(log, &log->old));
+        next = MIN(next, log->later);
         now = g_get_monotonic_time();
         next = MIN(next, log_out_sums(log->out, now, false));
         if (log_out_has_ended(log->out)) {
@@ -376,16 +347,17 @@ LoadLog *load_log_new(Catalog *catalog, NamesReserved reserved, int64_t offset,
 {
         LoadLog *log = g_new(LoadLog, 1);
         Source *source = catalog_source(catalog);
+        LogPace pace = log_pace(catalog, reserved);
 
         *log = (LoadLog){
                 .catalog = catalog,
-                .reserved = reserved,
                 .offset = offset,
                 .out = log_out_new(ops, data),
                 .recent = log_recent_new(),
                 .programs = g_hash_table_new_full(NULL, NULL, NULL, unref_program),
-                .waiting = { .programs = g_ptr_array_new() },
-                .old = { .programs = g_ptr_array_new() },
+                .waiting = { .programs = g_ptr_array_new(), .pace = pace },
+                .old = { .programs = g_ptr_array_new(), .pace = pace },
+                .later = INT64_MAX,
         };
         source->counted = take_counts;
         source->counted_data = log;

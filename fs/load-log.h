@@ -20,9 +20,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How long after the load its line is written, in milliseconds; and how long at most, if the
- * process that loaded it is not known by then, or if there are many programs to be looked at. */
-#define LOAD_LOG_MS 100
+/* How long after the load its line is written at most, in milliseconds, if the process that loaded
+ * it is not known when it is due (LOG_PACE_MS), or if there are many programs to be looked at. */
 #define LOAD_LOG_LOADER_MS 400
 #define LOAD_LOG_LATE_MS 1000
 /* The most programs of which lines wait. Of those above, only the number is told. */

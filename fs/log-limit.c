@@ -31,16 +31,33 @@ void log_limit_free(LogLimit *limit)
         g_free(limit);
 }
 
+static bool is_over(const LogLimit *limit, int64_t now)
+{
+        return limit->lines == 0 || now >= limit->start + G_USEC_PER_SEC;
+}
+
+/* How many lines of this second are about the process. */
+static guint lines_about(const LogLimit *limit, uint32_t pid)
+{
+        return GPOINTER_TO_UINT(g_hash_table_lookup(limit->pids, GUINT_TO_POINTER(pid)));
+}
+
+bool log_limit_is_first(const LogLimit *limit, int64_t now, uint32_t pid)
+{
+        return is_over(limit, now) ||
+               (limit->lines < LOG_LIMIT_ALL_LINES && lines_about(limit, pid) < LOG_LIMIT_FEW);
+}
+
 bool log_limit_take(LogLimit *limit, int64_t now, uint32_t pid)
 {
         guint lines;
 
-        if (limit->lines == 0 || now >= limit->start + G_USEC_PER_SEC) {
+        if (is_over(limit, now)) {
                 limit->start = now;
                 limit->lines = 0;
                 g_hash_table_remove_all(limit->pids);
         }
-        lines = GPOINTER_TO_UINT(g_hash_table_lookup(limit->pids, GUINT_TO_POINTER(pid)));
+        lines = lines_about(limit, pid);
         if (limit->lines >= (lines < LOG_LIMIT_FEW ? LOG_LIMIT_ALL_LINES : LOG_LIMIT_LINES))
                 return false;
         limit->lines++;

@@ -32,6 +32,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LogLimit, log_limit_free)
  * knows which has. */
 bool log_limit_take(LogLimit *limit, int64_t now, uint32_t pid);
 
+/* True: log_limit_take() would take one, and it would be among the first LOG_LIMIT_FEW about that
+ * process in this second. */
+bool log_limit_is_first(const LogLimit *limit, int64_t now, uint32_t pid);
+
 /* So many loads and unloads have no line. @comm is the name of the process that loads, as the text
  * of a file; NULL: not known. */
 void log_limit_leave_out(LogLimit *limit, int64_t now, uint64_t loads, uint64_t unloads,

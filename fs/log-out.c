@@ -49,6 +49,11 @@ static void put(LogOut *out, int priority, const char *line)
                 out->ended = true;
 }
 
+bool log_out_is_first(const LogOut *out, uint32_t pid)
+{
+        return log_limit_is_first(out->limit, g_get_monotonic_time(), pid);
+}
+
 void log_out_leave_out(LogOut *out, guint loads, guint unloads, const char *comm)
 {
         log_limit_leave_out(out->limit, g_get_monotonic_time(), loads, unloads, comm);

@@ -32,6 +32,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LogOut, log_out_free)
 
 /* Writes the lines that @program waits for. */
 void log_out_program(LogOut *out, const LogProgram *program);
+/* log_limit_is_first() now. */
+bool log_out_is_first(const LogOut *out, uint32_t pid);
 /* So many loads and unloads will have no lines. */
 void log_out_leave_out(LogOut *out, guint loads, guint unloads, const char *comm);
 /* Events were lost. */

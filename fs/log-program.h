@@ -34,8 +34,9 @@ typedef struct LogProgram {
         guint refs;
         uint32_t id;
         bool seen;          /* its load was an event */
+        bool looked;        /* at its facts and its owner, or nobody could */
         uint32_t pid;       /* of the process that has loaded it, as the event has it; or 0 */
-        char *facts;        /* pairs; NULL: nobody could look */
+        char *facts;        /* pairs; NULL: nobody could look, or has looked */
         char *process;      /* pairs: who loaded it; NULL: not known */
         char *comm;         /* text: the name of that process; NULL: not known */
         char *oncall;       /* text; NULL: none */

@@ -18,10 +18,6 @@ from receiving import LOG, Receiver, own_dev, unescaped
 from test_kinds import in_time_namespace
 from test_loader import PR_SET_NAME, child, group  # noqa: F401: fixtures
 
-# Where others load many programs at once, events may be lost, and a line may come before anybody has looked at its
-# program: bpfmetafs(8) says so.
-pytestmark = pytest.mark.flaky(reruns=3)
-
 FACTS = {"event", "id", "type", "name", "tag", "uid"}
 PROCESS = {"pid", "comm", "unit", "user_unit", "comm_age_s"}
 

@@ -19,7 +19,7 @@
 
 #define MAP 10
 #define N_MAPS 2
-#define MAX_PROGS 8
+#define MAX_PROGS 128
 
 typedef struct Fake {
         Source source;
@@ -36,6 +36,8 @@ typedef struct Fake {
         int value_error[N_MAPS];   /* of map_value() */
         int next_error;            /* of next_prog() */
         gulong prog_time;          /* microseconds that prog() takes */
+        int64_t look_time;         /* microseconds of a CPU that prog_look() takes */
+        const char *type;          /* of all programs, as prog_look() tells it; NULL: not at all */
         uint32_t value[N_MAPS];
         bool frozen;
         bool rdonly_prog;
@@ -135,11 +137,22 @@ static int fake_prog_counts(Source *source, uint32_t id, SourceCounted *out)
 
 static int fake_info(Source *source, uint32_t id, bool changing, Info **out);
 
+static int64_t fake_cpu_time(void)
+{
+        struct timespec time;
+
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+        return time.tv_sec * G_USEC_PER_SEC + time.tv_nsec / 1000;
+}
+
 static int fake_prog_look(Source *source, uint32_t id, SourceLook *out, GArray *ids)
 {
         Fake *fake = (Fake *)source;
+        int64_t end = fake_cpu_time() + fake->look_time;
         int r = fake_prog_maps(source, id, ids);
 
+        while (fake->look_time > 0 && fake_cpu_time() < end)
+                ;
         out->counts = fake->counts[id];
         out->facts.n_maps = fake->n_bound;
         return r < 0 ? r : fake_info(source, id, false, &out->info);
@@ -189,6 +202,8 @@ static int fake_info(Source *source, uint32_t id, bool changing, Info **out)
         fake->n_fixed += !changing;
         info_builder_add(builder, changing ? "changing" : "fixed", "%" PRIu32,
                          id + (changing ? fake->change : 0));
+        if (fake->type && !changing)
+                info_builder_add(builder, "type", "%s", fake->type);
         *out = info_builder_end(builder);
         return 0;
 }

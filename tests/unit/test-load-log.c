@@ -90,10 +90,15 @@ static uint64_t later(void)
 
 static const uint8_t tag[] = { 0, 1, 2, 3, 0xfc, 0xfd, 0xfe, 0xff };
 
-static void load(World *world, uint32_t id, uint64_t time)
+static void load_by(World *world, uint32_t pid, uint32_t id, uint64_t time)
 {
         world->fake.n_progs = MAX(world->fake.n_progs, id);
-        load_log_came(world->log, id, 4711, time, tag, sizeof(tag));
+        load_log_came(world->log, id, pid, time, tag, sizeof(tag));
+}
+
+static void load(World *world, uint32_t id, uint64_t time)
+{
+        load_by(world, 4711, id, time);
 }
 
 static void test_load(World *world, gconstpointer data)
@@ -304,6 +309,65 @@ static void test_storm(World *world, gconstpointer data)
         g_string_truncate(world->lines, 0);
 }
 
+/* A process loads more programs than there is time to look at. That costs another one no facts, and
+ * those of its own that stay are looked at later. */
+static void test_looks_in_a_storm(World *world, gconstpointer data)
+{
+        uint32_t last = MAX_PROGS - 1;
+        g_autofree char *wanted = g_strdup_printf("event=load id=%u type=xdp\n", last);
+
+        world->fake.type = "xdp";
+        /* Looks at those before the last one would take longer than its line waits. */
+        world->fake.look_time = 3000;
+        for (uint32_t id = 4; id < last; id++)
+                load(world, id, now());
+        load_by(world, 42, last, now());
+        follow_all(world);
+        g_assert_nonnull(strstr(world->lines->str, wanted));
+        g_assert_nonnull(strstr(world->lines->str, " tag=00010203fcfdfeff\n"));
+        g_string_truncate(world->lines, 0);
+        for (uint32_t id = 4; id < last; id++)
+                load_log_went(world->log, id);
+        follow_all(world);
+        g_assert_nonnull(strstr(world->lines->str, " type=xdp"));
+        g_assert_null(strstr(world->lines->str, " tag="));
+        g_string_truncate(world->lines, 0);
+}
+
+/* Those for which there was no room when they came are looked at as well. */
+static void test_left_out(World *world, gconstpointer data)
+{
+        world->fake.type = "xdp";
+        for (uint32_t id = 1000; id < 1000 + LOAD_LOG_WAITING; id++)
+                load_log_came(world->log, id, 4711, now(), tag, sizeof(tag));
+        load_by(world, 42, 4, now());
+        follow_all(world);
+        g_assert_null(strstr(world->lines->str, "event=load id=4 "));
+        g_string_truncate(world->lines, 0);
+        load_log_went(world->log, 4);
+        follow_all(world);
+        g_assert_true(g_str_has_prefix(world->lines->str, "event=unload id=4 type=xdp"));
+        g_string_truncate(world->lines, 0);
+}
+
+/* For one that has gone, nothing is waited for: it takes no room from those that stay. */
+static void test_gone_at_once(World *world, gconstpointer data)
+{
+        for (guint i = 0; i < 3; i++) {
+                for (uint32_t id = 1000; id < 1000 + LOAD_LOG_WAITING; id++) {
+                        load_log_came(world->log, id + i * LOAD_LOG_WAITING, 4711, later(), tag,
+                                      sizeof(tag));
+                        load_log_went(world->log, id + i * LOAD_LOG_WAITING);
+                }
+                follow(world);
+        }
+        load(world, 4, now());
+        follow_all(world);
+        g_assert_nonnull(strstr(world->lines->str, "event=load id=4 "));
+        g_assert_null(strstr(world->lines->str, "event=storm"));
+        g_string_truncate(world->lines, 0);
+}
+
 int main(int argc, char **argv)
 {
         static const struct {
@@ -322,6 +386,9 @@ int main(int argc, char **argv)
                 { "/load-log/events", test_events },
                 { "/load-log/end", test_end },
                 { "/load-log/storm", test_storm },
+                { "/load-log/looks-in-a-storm", test_looks_in_a_storm },
+                { "/load-log/left-out", test_left_out },
+                { "/load-log/gone-at-once", test_gone_at_once },
         };
 
         g_test_init(&argc, &argv, NULL);

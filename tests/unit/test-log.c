@@ -4,6 +4,7 @@
  * lived for a moment. Times are the test's own. */
 
 #include "log-brief.h"
+#include "log-budget.h"
 #include "log-limit.h"
 #include "log-recent.h"
 #include "log-text.h"
@@ -151,14 +152,21 @@ static void test_lines_of_others(void)
         g_autoptr(LogLimit) limit = log_limit_new();
         guint taken = 0;
 
+        g_assert_true(log_limit_is_first(limit, 1, 5));
         take_all(limit, 1, LOG_LIMIT_LINES + 10);
-        for (guint i = 0; i < LOG_LIMIT_FEW; i++)
+        g_assert_false(log_limit_is_first(limit, 2, 5));
+        g_assert_true(log_limit_is_first(limit, 1 + SECOND, 5));
+        for (guint i = 0; i < LOG_LIMIT_FEW; i++) {
+                g_assert_true(log_limit_is_first(limit, 2, 6));
                 g_assert_true(log_limit_take(limit, 2, 6));
+        }
+        g_assert_false(log_limit_is_first(limit, 2, 6));
         g_assert_false(log_limit_take(limit, 2, 6));
         g_assert_true(log_limit_take(limit, 2, 0));
         for (uint32_t pid = 100; pid < 100 + LOG_LIMIT_ALL_LINES; pid++)
                 taken += log_limit_take(limit, 3, pid);
         g_assert_cmpuint(taken, ==, LOG_LIMIT_ALL_LINES - LOG_LIMIT_LINES - LOG_LIMIT_FEW - 1);
+        g_assert_false(log_limit_is_first(limit, 3, 99));
         g_assert_true(log_limit_take(limit, 1 + SECOND, 5));
 }
 
@@ -196,6 +204,45 @@ static void test_many_names(void)
         }
         assert_end(limit, 1 + SECOND, false,
                    "event=storm loads=576 unloads=0 in_s=1.000 most_by_comm=3 most=385");
+}
+
+/* The time for looks */
+
+static void test_budget(void)
+{
+        LogBudget budget = log_budget(5, 1000, 7);
+
+        g_assert_true(log_budget_has(&budget, 7));
+        g_assert_cmpint(log_budget_due(&budget), <=, 7);
+        log_budget_spend(&budget, 1000);
+        g_assert_false(log_budget_has(&budget, 11));
+        g_assert_cmpint(log_budget_due(&budget), ==, 12);
+        g_assert_true(log_budget_has(&budget, 12));
+        /* What was begun has to be ended, and is made up for. */
+        log_budget_spend(&budget, 201);
+        g_assert_cmpint(log_budget_due(&budget), ==, 12 + 201 * 5);
+        g_assert_false(log_budget_has(&budget, 11 + 201 * 5));
+        g_assert_true(log_budget_has(&budget, 12 + 201 * 5));
+        /* However long the pause is, only so much is saved. */
+        g_assert_true(log_budget_has(&budget, 1000 * SECOND));
+        log_budget_spend(&budget, 1000);
+        g_assert_false(log_budget_has(&budget, 1000 * SECOND));
+}
+
+/* However often it is asked. */
+static void test_budget_of_a_second(void)
+{
+        LogBudget budget = log_budget(20, 100, 0);
+        int64_t spent = 0;
+
+        for (int64_t now = 0; now < SECOND; now += 3) {
+                if (!log_budget_has(&budget, now))
+                        continue;
+                log_budget_spend(&budget, 7);
+                spent += 7;
+        }
+        g_assert_cmpint(spent, >=, SECOND / 20);
+        g_assert_cmpint(spent, <=, SECOND / 20 + 100 + 7);
 }
 
 /* Brief programs */
@@ -298,6 +345,8 @@ int main(int argc, char **argv)
         g_test_add_func("/log/lines-of-others", test_lines_of_others);
         g_test_add_func("/log/sums", test_sums);
         g_test_add_func("/log/many-names", test_many_names);
+        g_test_add_func("/log/budget", test_budget);
+        g_test_add_func("/log/budget-of-a-second", test_budget_of_a_second);
         g_test_add_func("/log/brief", test_brief);
         g_test_add_func("/log/many-brief", test_many_brief);
         g_test_add_func("/log/recent", test_recent);
