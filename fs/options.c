@@ -137,7 +137,7 @@ static bool take_memory(Options *options, const char *value)
         if (!g_ascii_string_to_unsigned(digits, 10, 0, G_MAXUINT64 >> shift, &number, NULL))
                 return false;
         options->memory = number << shift;
-        return true;
+        return options->memory >= OPTIONS_LEAST_MEMORY;
 }
 
 static bool take_rules(Options *options, const char *value)
@@ -205,7 +205,7 @@ static const Option table[] = {
           .take = take_memory,
           .value = VALUE_NEEDED,
           .form = "BYTES",
-          .right = "a number of bytes, which K, M or G may follow, such as 64M",
+          .right = "a number of bytes from 1M on, which K, M or G may follow, such as 64M",
           .help = "most memory for contents that are kept; by default 64M" },
         { .name = "rules",
           .given = OPTIONS_RULES,

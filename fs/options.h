@@ -16,6 +16,10 @@
 #define MS_NOSYMFOLLOW 256 /* Linux 5.10, glibc 2.33 */
 #endif
 
+/* The least memory for contents. The reports of a host with a thousand programs need as much, and
+ * with less there are none, and no listings of entries. */
+#define OPTIONS_LEAST_MEMORY (1u << 20)
+
 /* Our own options, as bits: those that can't change after the daemon has started. */
 enum {
         OPTIONS_ALLOW_OTHER = 1 << 0,
@@ -42,7 +46,7 @@ typedef struct Options {
         uid_t uid;
         gid_t gid;   /* group of everything; 0 by default */
         mode_t mode; /* permission bits of files; 0444 by default. Directories get x where r is */
-        uint64_t memory;     /* bytes of contents that may be kept; 0: none */
+        uint64_t memory;     /* bytes of contents that may be kept */
         char *rules;         /* the path of the rules; NULL: there are none */
         unsigned int given;  /* which of our own options were in a list, as OPTIONS_ bits */
         unsigned long flags; /* MS_NOSUID and so on of mount(2); by default MS_NOSUID | MS_NODEV */

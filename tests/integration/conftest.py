@@ -2,6 +2,7 @@
 """Real programs in the real kernel, and real mounts. The suite runs in a mount namespace of its own
 into which the project is installed; nothing that it mounts or pins outlives it."""
 
+import errno
 import functools
 import json
 import os
@@ -235,6 +236,25 @@ def mountpoint(tmp_path):
     yield path
     while is_mounted(path):
         ok("umount", "-l", path)
+
+
+@pytest.fixture
+def take_memory(hand, fds):
+    """Takes all memory that contents may take, by reports that are kept open: take_memory(mountpoint). Each
+    program and each map that is new makes another version of theirs."""
+    kept = []
+
+    def take(path):
+        for name, change in (("programs.json", hand), ("maps.json", lambda: fds.append(bpf.map_create()))):
+            with pytest.raises(OSError) as refused:
+                for _ in range(1000):
+                    change()
+                    kept.append(open(path / name, encoding="utf-8"))
+            assert refused.value.errno == errno.ENOMEM
+
+    yield take
+    for file in kept:
+        file.close()
 
 
 class Daemon:

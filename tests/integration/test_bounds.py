@@ -219,8 +219,9 @@ def test_memory_is_returned_when_the_kernel_forgets(daemon, mountpoint, loaded):
     eventually(lambda: used.read("RssAnon") - before < grown / 2)
 
 
-def test_without_memory_everything_is_there(daemon, mountpoint, program):
-    daemon(options="memory=0")
+def test_without_memory_everything_is_there(daemon, mountpoint, program, take_memory):
+    daemon(options="memory=1M")
+    take_memory(mountpoint)
     directory = mountpoint / str(program.id)
     assert (directory / "oncall").read_text() == f"{program.oncall}\n"
     assert (directory / "build/host/port").read_text() == "8080\n"
@@ -237,7 +238,7 @@ def test_without_memory_everything_is_there(daemon, mountpoint, program):
 
 def test_a_changing_value_that_does_not_fit_hides_nothing_else(daemon, mountpoint, loaded):
     """A text that may change is kept whole for whoever has it open; there may be no room for it."""
-    daemon(options="memory=64K")
+    daemon(options="memory=1M")
     number = loaded(characters, freeze=False)
     directory = mountpoint / str(number)
     assert set(os.listdir(directory)) == {"it", "info", "maps"}

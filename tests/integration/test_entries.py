@@ -301,16 +301,18 @@ def test_two_listings_at_once(made, fds):
 
 
 def test_memory_bounds_a_listing(daemon, mountpoint, fds):
-    daemon(options="contents,memory=64K")
-    fds.append(mapping.with_btf(mapping.numbers, entries=40000))
-    fill(fds[-1], 30000)
+    daemon(options="contents,memory=1M")
+    keys = [word(i) + bytes(60) for i in range(30000)]
+    fds.append(mapping.create(mapping.HASH, key=64, entries=40000))
+    mapping.put_all(fds[-1], keys, [word(i) for i in range(30000)])
     directory = mountpoint / "maps" / str(bpf.object_id(fds[-1]))
     listed = names(directory)
     assert "(cannot be shown)" in listed and 10000 < len(listed) < 20000
     remark = (directory / "entries" / "(cannot be shown)").read_text()
     assert remark == "(cannot be shown: all entries; the listing ends here)\n"
     # What is not listed is there all the same.
-    assert all((directory / "entries" / str(i)).read_text() == f"{i}\n" for i in range(0, 30000, 997))
+    assert all((directory / "entries" / keys[i].hex()).read_text() == f"{word(i).hex()}\n"
+               for i in range(0, 30000, 997))
     entries = json.loads((directory / "entries.json").read_text())
     shown = int((directory / "info" / "entries_shown").read_text())
     assert entries[-1] == {"error": f"only {shown} entries are shown, for there are too many"}

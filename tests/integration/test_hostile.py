@@ -584,12 +584,12 @@ def test_tools_on_a_hostile_tree(watched, fds):
 
 def test_a_memory_limit_holds(daemon, fds):
     """With hardly any memory for texts, everything is still there."""
-    watched = Watched(daemon(options="memory=64K"))
+    watched = Watched(daemon(options="memory=1M"))
     for i in range(40):
         btf = bpf.Btf()
         char, index = btf.int("char", 1), btf.int("int", 4)
-        kind = btf.array(char, 16384, index)
-        number, _ = load_section(fds, btf, [(btf.var("bpf_metadata_a", kind), 0, 16384)], 16384,
-                                 bytes([65 + i % 26]) * 16383 + b"\0")
-        assert (watched.path / str(number) / "a").read_text() == chr(65 + i % 26) * 16383 + "\n"
+        kind = btf.array(char, 65536, index)
+        number, _ = load_section(fds, btf, [(btf.var("bpf_metadata_a", kind), 0, 65536)], 65536,
+                                 bytes([65 + i % 26]) * 65535 + b"\0")
+        assert (watched.path / str(number) / "a").read_text() == chr(65 + i % 26) * 65535 + "\n"
     watched.check()

@@ -354,9 +354,10 @@ def test_an_object_file_has_none(daemon, mountpoint, compiled, name):
     assert not (mountpoint / name).exists()
 
 
-def test_little_memory(daemon, mountpoint, program):
+def test_little_memory(daemon, mountpoint, program, take_memory):
     """It is whole or it is not there: a part of it would be no JSON."""
-    daemon(options="memory=1")
+    daemon(options="memory=1M")
+    take_memory(mountpoint)
     read = run("cat", mountpoint / "programs.json")
     assert read.returncode == 1
     assert read.stdout == ""

@@ -217,6 +217,7 @@ def test_version():
     (("bpf", "DIR", "-o", r"no\,such"), USAGE, "option 'no,such' is not known"),
     (("bpf", "DIR", "-o", "mode=999"), USAGE, "must be an octal number from 0 to 777"),
     (("bpf", "DIR", "-s", "-o", "mode=999"), USAGE, "must be an octal number from 0 to 777"),
+    (("bpf", "DIR", "-o", "memory=1"), USAGE, "must be a number of bytes from 1M on"),
     (("bpf", "DIR", "-o", "uid=no_such_user"), USAGE, "option 'uid=no_such_user' is wrong"),
     (("bpf", "DIR", "-o", "memory"), USAGE, "option 'memory' needs a value"),
     (("bpf", "DIR", "-o", "noevents=1"), USAGE, "option 'noevents' takes no value"),

@@ -274,7 +274,7 @@ def test_a_million_bytes_without_a_length(show):
     assert path.read_text() == data.hex() + "\n"
 
 
-def test_lengths_by_two_ways(daemon, mountpoint, hand, fds):
+def test_lengths_by_two_ways(daemon, mountpoint, hand, fds, take_memory):
     """The same bytes of the same type are another text where their end is known."""
     btf = bpf.Btf()
     char, index = btf.int("char", 1, bpf.Btf.SIGNED), btf.int("int", 4, bpf.Btf.SIGNED)
@@ -286,7 +286,8 @@ def test_lengths_by_two_ways(daemon, mountpoint, hand, fds):
     fds.append(bpf.typed_map(btf, btf.datasec(".rodata", 12, [(var, 0, 12)]), data))
     fd, number = hand()
     bpf.bind(fd, fds[-2])
-    daemon(options="memory=0")
+    daemon(options="memory=1M")
+    take_memory(mountpoint)
     for _ in range(2):
         for name, shown in (("two/0/text", NO_LENGTH), ("one/text", "hello")):
             assert (mountpoint / str(number) / "value" / name).read_text() == shown + "\n"

@@ -127,10 +127,9 @@ static void test_memory(void)
                 const char *list;
                 uint64_t memory;
         } cases[] = {
-                { "memory=0", 0 },
-                { "memory=1", 1 },
-                { "memory=4k", 4096 },
-                { "memory=4K", 4096 },
+                { "memory=1048576", 1u << 20 },
+                { "memory=1024k", 1u << 20 },
+                { "memory=1025K", 1025u << 10 },
                 { "memory=7m", 7u << 20 },
                 { "memory=2G", 2ull << 30 },
                 { "memory=18446744073709551615", G_MAXUINT64 },
@@ -229,11 +228,11 @@ static void test_remount(void)
 
 static void test_last_wins(void)
 {
-        g_autoptr(Options) options = parsed("mode=0400,uid=5,memory=1G,mode=0444,uid=6,memory=2K");
+        g_autoptr(Options) options = parsed("mode=0400,uid=5,memory=1G,mode=0444,uid=6,memory=2M");
 
         g_assert_cmpuint(options->mode, ==, 0444);
         g_assert_cmpuint(options->uid, ==, 6);
-        g_assert_cmpuint(options->memory, ==, 2048);
+        g_assert_cmpuint(options->memory, ==, 2 << 20);
 
         /* Also over several lists: what a later one does not name stays. */
         g_assert_true(options_parse(options, "mode=0440,noexec", false, NULL));
@@ -316,6 +315,10 @@ static void test_wrong_values(void)
                 { "mode=-1", "is wrong" },
                 { "memory=", "is wrong" },
                 { "memory=M", "is wrong" },
+                { "memory=0", "from 1M on" },
+                { "memory=1", "'memory=1' is wrong; the value of 'memory' must be a number of " },
+                { "memory=1023K", "from 1M on" },
+                { "memory=1048575", "from 1M on" },
                 { "memory=64T", "which K, M or G may follow" },
                 { "memory=64MB", "is wrong" },
                 { "memory=-1", "is wrong" },
