@@ -159,6 +159,7 @@ int entries_find(Catalog *catalog, const Place *place, const char *name, Entry *
                 *out = more_entry(&(Pass){ 0 });
                 return 0;
         }
+        passes_use(catalog_passes(catalog), map->object.id);
         r = key_by_name(catalog, map, name, &key);
         return r < 0 ? r : find_key(place, map, key, name, out);
 }

@@ -16,12 +16,19 @@ typedef struct Recent {
         uint32_t n;
 } Recent;
 
+/* A map of which a pass lacked keys. */
+typedef struct Lacking {
+        uint32_t map;
+        int64_t used; /* the pass, or an entry of the map */
+} Lacking;
+
 struct Passes {
         Source *source;
         bool (*take)(void *data, size_t bytes);
         void (*give_back)(void *data, size_t bytes);
         void *data;
         GPtrArray *kept; /* of Pass, the one used last at the end */
+        GArray *lacking; /* of Lacking, each map once */
         uint32_t last_number;
         Recent dumped;
         GBytes *dump;
@@ -48,12 +55,14 @@ Passes *passes_new(Source *source, bool (*take)(void *data, size_t bytes),
         passes->give_back = give_back;
         passes->data = data;
         passes->kept = g_ptr_array_new_with_free_func(pass_free);
+        passes->lacking = g_array_new(FALSE, FALSE, sizeof(Lacking));
         return passes;
 }
 
 void passes_free(Passes *passes)
 {
         g_ptr_array_unref(passes->kept);
+        g_array_unref(passes->lacking);
         g_clear_pointer(&passes->dump, g_bytes_unref);
         g_free(passes);
 }
@@ -77,6 +86,61 @@ static bool is_recent(const Recent *recent, uint32_t map, int64_t ms)
 {
         return recent->map == map &&
                g_get_monotonic_time() - recent->time <= ms * G_TIME_SPAN_MILLISECOND;
+}
+
+/* Passes that lack keys */
+
+static Lacking *find_lacking(const Passes *passes, uint32_t map)
+{
+        for (guint i = 0; i < passes->lacking->len; i++) {
+                Lacking *lacking = &g_array_index(passes->lacking, Lacking, i);
+
+                if (lacking->map == map)
+                        return lacking;
+        }
+        return NULL;
+}
+
+static void forget_lacking(Passes *passes, uint32_t map)
+{
+        const Lacking *lacking = find_lacking(passes, map);
+
+        if (lacking)
+                g_array_remove_index(passes->lacking, lacking - (Lacking *)passes->lacking->data);
+}
+
+/* What was said of the map before is not true any more. */
+static void take_lacking(Passes *passes, const Pass *pass)
+{
+        const Lacking lacking = { pass->map, pass->used };
+
+        forget_lacking(passes, pass->map);
+        if (!pass->more)
+                return;
+        if (passes->lacking->len == PASSES_MAX_LACKING)
+                g_array_remove_index(passes->lacking, 0);
+        g_array_append_val(passes->lacking, lacking);
+}
+
+void passes_use(Passes *passes, uint32_t map)
+{
+        Lacking *lacking = find_lacking(passes, map);
+
+        if (lacking)
+                lacking->used = g_get_monotonic_time();
+}
+
+bool passes_lack(Passes *passes, uint32_t map)
+{
+        const Lacking *lacking = find_lacking(passes, map);
+
+        if (lacking &&
+            g_get_monotonic_time() - lacking->used > PASSES_READ_MS * G_TIME_SPAN_MILLISECOND) {
+                forget_lacking(passes, map);
+                return false;
+        }
+        passes_use(passes, map);
+        return lacking != NULL;
 }
 
 static void drop_dump(Passes *passes)
@@ -104,6 +168,7 @@ void passes_drop(Passes *passes, uint32_t map)
         for (guint i = passes->kept->len; i > 0; i--)
                 if (((const Pass *)passes->kept->pdata[i - 1])->map == map)
                         remove_pass(passes, i - 1);
+        forget_lacking(passes, map);
         if (passes->dumped.map == map)
                 drop_dump(passes);
         if (passes->counted.map == map)
@@ -209,6 +274,7 @@ int passes_begin(Passes *passes, uint32_t map, const MapShape *shape, Pass **out
         pass->number = take_number(passes);
         pass->used = g_get_monotonic_time();
         g_ptr_array_add(passes->kept, pass);
+        take_lacking(passes, pass);
         *out = pass;
         return 0;
 }
@@ -221,22 +287,13 @@ Pass *passes_find(Passes *passes, uint32_t map, uint32_t number)
                 if (pass->map != map || pass->number != number)
                         continue;
                 pass->used = g_get_monotonic_time();
+                if (pass->more)
+                        take_lacking(passes, pass);
                 g_ptr_array_steal_index(passes->kept, i - 1);
                 g_ptr_array_add(passes->kept, pass);
                 return pass;
         }
         return NULL;
-}
-
-bool passes_lack(const Passes *passes, uint32_t map)
-{
-        for (guint i = 0; i < passes->kept->len; i++) {
-                const Pass *pass = passes->kept->pdata[i];
-
-                if (pass->map == map && pass->more)
-                        return true;
-        }
-        return false;
 }
 
 const uint8_t *pass_key(const Pass *pass, uint32_t index)

@@ -25,6 +25,8 @@
  * was read. */
 #define PASSES_READ_MS 60000
 #define PASSES_ENDED_MS 1000
+/* The most maps of which it is known that a listing lacked keys, once its keys are not kept. */
+#define PASSES_MAX_LACKING 64u
 /* The milliseconds for which a dump or a count is given again. */
 #define PASSES_DUMP_MS 3
 #define PASSES_COUNT_MS 50
@@ -71,8 +73,12 @@ typedef char *PassesName(const uint8_t *key, const void *data);
  * -ENOENT: there is none, as far as PASSES_MAX_MS allow to look; or -errno. */
 int passes_search(Passes *passes, uint32_t map, const MapShape *shape, const char *name,
                   PassesName *name_of, const void *data, GBytes **out);
-/* True if a pass through the map that is kept lacks keys. */
-bool passes_lack(const Passes *passes, uint32_t map);
+/* Somebody looks at an entry of the map, maybe because a listing has named it. */
+void passes_use(Passes *passes, uint32_t map);
+/* True if a pass through the map lacks keys, and was made or used in the last PASSES_READ_MS, or an
+ * entry of the map was since: who looks at all that a listing has named may come to the remark
+ * about it last. No longer, if there was another pass since that lacks none. */
+bool passes_lack(Passes *passes, uint32_t map);
 const uint8_t *pass_key(const Pass *pass, uint32_t index);
 
 /* Drops passes until there is room for @bytes, or none is left. */

@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import struct
+import time
 
 import pytest
 
@@ -317,6 +318,23 @@ def test_memory_bounds_a_listing(daemon, mountpoint, fds):
     shown = int((directory / "info" / "entries_shown").read_text())
     assert entries[-1] == {"error": f"only {shown} entries are shown, for there are too many"}
     assert len(entries) == shown + 1 and (directory / "info" / "entries").read_text() == "30000 (counted)\n"
+
+
+def test_all_that_a_cut_listing_names_is_there(daemon, mountpoint, fds):
+    """Those who look at each name may come to the remark long after the listing has ended."""
+    daemon(options="contents,memory=1M")
+    fds.append(mapping.create(mapping.HASH, key=64, entries=40000))
+    mapping.put_all(fds[-1], [word(i) + bytes(60) for i in range(30000)], [word(i) for i in range(30000)])
+    entries = mountpoint / "maps" / str(bpf.object_id(fds[-1])) / "entries"
+    assert len(ok("find", entries, "-printf", "%p %s\\n").splitlines()) > 10000
+    listed = os.listdir(entries)
+    time.sleep(1.5)
+    assert (entries / "(cannot be shown)").lstat().st_size > 0
+    # A listing that shows all has none.
+    for i in range(25000):
+        mapping.delete(fds[-1], word(i) + bytes(60))
+    assert len(os.listdir(entries)) == 5000 < len(listed)
+    eventually(lambda: not (entries / "(cannot be shown)").exists())
 
 
 def test_large_dumps_close_no_report(daemon, mountpoint, fds):

@@ -285,6 +285,37 @@ static void test_end(void)
         passes_free(passes);
 }
 
+/* A listing that ends early says so as long as somebody may be busy with what it has named: also
+ * when its keys are not kept any more. */
+static void test_lack(void)
+{
+        Fake fake;
+        Passes *passes = begin(&fake, STEP, STEP);
+        Pass *pass;
+
+        g_assert_false(passes_lack(passes, 7));
+        g_assert_cmpint(passes_begin(passes, 7, &shape, &pass), ==, 0);
+        g_assert_true(pass->more);
+        g_assert_true(passes_lack(passes, 7));
+        g_assert_false(passes_lack(passes, 8));
+        passes_make_room(passes, STEP);
+        g_assert_cmpuint(fake.memory, ==, STEP);
+        passes_use(passes, 7);
+        g_assert_true(passes_lack(passes, 7));
+        fake.n = 5;
+        g_assert_cmpint(passes_begin(passes, 7, &shape, &pass), ==, 0);
+        g_assert_false(passes_lack(passes, 7));
+        fake.n = STEP;
+        for (uint32_t map = 100; map <= 100 + PASSES_MAX_LACKING; map++)
+                g_assert_cmpint(passes_begin(passes, map, &shape, &pass), ==, 0);
+        g_assert_false(passes_lack(passes, 100));
+        g_assert_true(passes_lack(passes, 101));
+        g_assert_true(passes_lack(passes, 100 + PASSES_MAX_LACKING));
+        passes_drop(passes, 101);
+        g_assert_false(passes_lack(passes, 101));
+        passes_free(passes);
+}
+
 /* Keys that are always there need no look at the map. */
 static void test_full(void)
 {
@@ -313,6 +344,7 @@ int main(int argc, char **argv)
         g_test_add_func("/passes/errors", test_errors);
         g_test_add_func("/passes/too-many", test_too_many);
         g_test_add_func("/passes/end", test_end);
+        g_test_add_func("/passes/lack", test_lack);
         g_test_add_func("/passes/full", test_full);
         return g_test_run();
 }
