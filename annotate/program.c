@@ -18,10 +18,12 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* A descriptor that is closed when it goes out of scope. */
@@ -76,10 +78,22 @@ static bool cannot_open_id(uint32_t id, int number, GError **error)
         return fail(error, number, "program %u cannot be opened: %s", id, g_strerror(number));
 }
 
+static bool is_in_bpffs(const char *path)
+{
+        struct statfs fs;
+
+        return statfs(path, &fs) == 0 && fs.f_type == BPF_FS_MAGIC;
+}
+
 static bool cannot_open_pin(const char *path, int number, GError **error)
 {
         g_autofree char *shown = text_escape(path);
 
+        if (g_file_test(path, G_FILE_TEST_IS_DIR))
+                return fail(error, EISDIR,
+                            "'%s' is a directory: a program is given by its id, which is the name "
+                            "of its directory in a tree, or by the path of a pin",
+                            shown);
         if (number == ENOENT)
                 return fail(error, number,
                             "'%s' is not there; a program is given by its id or by "
@@ -87,7 +101,8 @@ static bool cannot_open_pin(const char *path, int number, GError **error)
                             shown);
         if (number == EPERM)
                 return fail(error, number, "'%s' cannot be opened without CAP_BPF: be root", shown);
-        if (number == EACCES)
+        /* Whether it may be written is asked first, and a tree is read-only. */
+        if (number == EACCES || (number == EROFS && !is_in_bpffs(path)))
                 return fail(error, number, "'%s' is no pin in a bpffs, or may not be opened",
                             shown);
         return fail(error, number, "'%s' cannot be opened: %s", shown, g_strerror(number));

@@ -191,7 +191,8 @@ def test_what_is_no_program(tmp_path, hand, fds):
         "no program 2147483647 is loaded; bpftool prog lists them"
     assert refusal(tmp_path / "none", "a=b") == \
         f"'{tmp_path}/none' is not there; a program is given by its id or by the path of a pin"
-    assert refusal(tmp_path, "a=b") == f"'{tmp_path}' is no pin in a bpffs, or may not be opened"
+    (tmp_path / "file").touch()
+    assert refusal(tmp_path / "file", "a=b") == f"'{tmp_path}/file' is no pin in a bpffs, or may not be opened"
     fds.append(bpf.map_create())
     pin = BPFFS / f"annotate-map-{os.getpid()}"
     bpf.obj_pin(fds[-1], pin)
@@ -220,6 +221,18 @@ def pinned():
 
 WITH_CAP_BPF = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all,+cap_39",
                 "--ambient-caps=-all,+cap_39", "--bounding-set=-all,+cap_39"]
+
+
+def test_what_a_tree_has_is_no_pin(tree, hand):
+    """The name of a program's directory is its id, and that is what has to be given."""
+    _, number = hand()
+    for path in (tree / str(number), f"{tree / str(number)}/", tree, tree / "maps", BPFFS):
+        assert refusal(path, "note=it") == \
+            (f"'{path}' is a directory: a program is given by its id, which is the name of its directory in a "
+             "tree, or by the path of a pin")
+    path = tree / str(number) / "info/id"
+    assert refusal(path, "note=it") == f"'{path}' is no pin in a bpffs, or may not be opened"
+    assert metadata(tree / str(number)) == {}
 
 
 def test_by_a_pin(tree, pinned):
