@@ -12,6 +12,7 @@
 #include "metadata.h"
 #include "source.h"
 #include "text.h"
+#include "type-names.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -168,7 +169,7 @@ static bool get_maps(int fd, uint32_t n, GArray *ids, GError **error)
 
 static char *describe(const struct bpf_prog_info *info)
 {
-        const char *type = libbpf_bpf_prog_type_str(info->type);
+        const char *type = prog_type_name(info->type);
         g_autofree char *name = g_strndup(info->name, sizeof(info->name));
 
         return g_strdup_printf("program %u (%s%s%s)", info->id, type ? type : "of a new type",

@@ -4,6 +4,7 @@
 
 #include "bpf-uapi.h"
 #include "text.h"
+#include "type-names.h"
 
 #include <inttypes.h>
 #include <linux/bpf.h>

@@ -3,7 +3,7 @@
 #define BPFMETAFS_BPF_UAPI_H
 
 /*
- * Names and numbers of links and attachments, as newer kernels have them.
+ * Numbers of types, links and attachments, as newer kernels have them.
  *
  * The headers that this is built with may be older than the kernel that it runs on. Numbers and
  * layouts of the interface never change once they are released, so they are written down here, as
@@ -11,6 +11,17 @@
  */
 
 #include <linux/types.h>
+
+/* enum bpf_prog_type and enum bpf_map_type: those that are younger than Linux 6.0. */
+enum {
+        PROG_TYPE_NETFILTER = 32,
+};
+enum {
+        MAP_TYPE_USER_RINGBUF = 31,
+        MAP_TYPE_CGRP_STORAGE = 32,
+        MAP_TYPE_ARENA = 33,
+        MAP_TYPE_INSN_ARRAY = 34,
+};
 
 /* enum bpf_link_type */
 enum {

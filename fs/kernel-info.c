@@ -2,7 +2,8 @@
 
 #include "kernel-info.h"
 
-#include <bpf/libbpf.h>
+#include "type-names.h"
+
 #include <stddef.h>
 #include <string.h>
 
@@ -32,7 +33,7 @@ static void add_dev(InfoBuilder *builder, uint32_t ifindex, uint64_t netns_dev, 
 
 static void add_prog_type(InfoBuilder *builder, const char *key, uint32_t type)
 {
-        const char *name = libbpf_bpf_prog_type_str(type);
+        const char *name = prog_type_name(type);
 
         if (name)
                 info_builder_add(builder, key, "%s", name);
@@ -96,7 +97,7 @@ void kernel_info_add_changing_prog(InfoBuilder *builder, const struct bpf_prog_i
 
 static void add_map(InfoBuilder *builder, const struct bpf_map_info *info)
 {
-        const char *type = libbpf_bpf_map_type_str(info->type);
+        const char *type = map_type_name(info->type);
 
         info_builder_add(builder, "id", "%u", info->id);
         if (type)

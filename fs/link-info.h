@@ -43,10 +43,6 @@ typedef struct LinkFacts {
 void link_facts_clear(LinkFacts *facts);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LinkFacts, link_facts_clear)
 
-/* libbpf's names, also those of newer versions. NULL for a number without a name. */
-const char *link_type_name(uint32_t type);
-const char *attach_type_name(uint32_t type);
-
 /* How many functions the link has; 0 if it is of another type. */
 uint32_t link_n_funcs(const LinkInfo *info);
 

@@ -4,6 +4,8 @@
 
 #include "map-shape.h"
 
+#include "bpf-uapi.h"
+
 #include <glib.h>
 #include <linux/bpf.h>
 
@@ -15,13 +17,6 @@ typedef struct Type {
         bool full;
         bool per_cpu;
 } Type;
-
-/* The newest types have no names in the headers that this is built with. */
-enum {
-        MAP_TYPE_CGRP_STORAGE = 32,
-        MAP_TYPE_ARENA = 33,
-        MAP_TYPE_INSN_ARRAY = 34,
-};
 
 /*
  * Lookups by system call leave the order of LRU maps as it is (htab_lru_map_lookup_elem_sys(),
@@ -76,8 +71,8 @@ static const Type types[] = {
         [BPF_MAP_TYPE_TASK_STORAGE] = { .closed = "the kernel does not list the tasks that have "
                                                   "entries" },
         [BPF_MAP_TYPE_BLOOM_FILTER] = { .closed = "a bloom filter does not tell what is in it" },
-        [BPF_MAP_TYPE_USER_RINGBUF] = { .closed = "a ring buffer can only be read by taking "
-                                                  "records out of it" },
+        [MAP_TYPE_USER_RINGBUF] = { .closed = "a ring buffer can only be read by taking "
+                                              "records out of it" },
         [MAP_TYPE_CGRP_STORAGE] = { .closed = "the kernel does not list the cgroups that have "
                                               "entries" },
         [MAP_TYPE_ARENA] = { .closed = "an arena can only be read by mapping it" },

@@ -9,6 +9,7 @@
  */
 
 #include "object-maps.h"
+#include "bpf-uapi.h"
 #include "object-problems.h"
 #include "source.h"
 
@@ -232,12 +233,11 @@ static void add_defined_maps(Builder *builder)
 /* Variables of the section .addr_space.1 live in the object's arena. */
 static void find_arena(Builder *builder)
 {
-        enum { arena = 33 }; /* BPF_MAP_TYPE_ARENA, Linux 6.9 */
         ObjectMaps *maps = builder->maps;
         uint32_t section = object_elf_section_named(builder->elf, ".addr_space.1");
 
         for (uint32_t id = 1; section != 0 && id <= maps->maps->len; id++) {
-                if (object_maps_get(maps, id)->definition.type == arena) {
+                if (object_maps_get(maps, id)->definition.type == MAP_TYPE_ARENA) {
                         set_section_map(maps, section, id);
                         break;
                 }

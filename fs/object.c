@@ -18,6 +18,7 @@
 #include "object-maps.h"
 #include "object-problems.h"
 #include "text.h"
+#include "type-names.h"
 
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -163,10 +164,10 @@ static void add_types(InfoBuilder *builder, const char *section)
         if (*section == '?')
                 section++;
         libbpf_prog_type_by_name(section, &type, &attach);
-        add_constant(builder, "type", libbpf_bpf_prog_type_str(type), type);
+        add_constant(builder, "type", prog_type_name(type), type);
         /* 0 is an attach type, and also libbpf's number for programs without one. */
         if (attach != 0 || libbpf_attach_type_by_name(section, &attachable) == 0)
-                add_constant(builder, "attach_type", libbpf_bpf_attach_type_str(attach), attach);
+                add_constant(builder, "attach_type", attach_type_name(attach), attach);
 }
 
 /* license_is_gpl_compatible() of the kernel, include/linux/license.h. */
@@ -289,8 +290,7 @@ static void add_inner(InfoBuilder *builder, const ObjectDefinition *inner)
         if (inner->unclear & OBJECT_UNCLEAR_TYPE)
                 info_builder_add(builder, "inner/type", "%s", OBJECT_NOT_UNDERSTOOD);
         else
-                add_constant(builder, "inner/type", libbpf_bpf_map_type_str(inner->type),
-                             inner->type);
+                add_constant(builder, "inner/type", map_type_name(inner->type), inner->type);
         add_number(builder, "inner/flags", inner, OBJECT_UNCLEAR_FLAGS, inner->flags);
         add_number(builder, "inner/bytes_key", inner, OBJECT_UNCLEAR_KEY, inner->key_size);
         add_number(builder, "inner/bytes_value", inner, OBJECT_UNCLEAR_VALUE, inner->value_size);
@@ -302,7 +302,7 @@ static void add_definition(InfoBuilder *builder, const ObjectMap *map)
         enum { pin_by_name = 1 }; /* LIBBPF_PIN_BY_NAME of bpf_helpers.h */
         const ObjectDefinition *definition = &map->definition;
 
-        add_constant(builder, "type", libbpf_bpf_map_type_str(definition->type), definition->type);
+        add_constant(builder, "type", map_type_name(definition->type), definition->type);
         add_text(builder, "name", map->name);
         add_number(builder, "flags", definition, OBJECT_UNCLEAR_FLAGS, definition->flags);
         add_number(builder, "bytes_key", definition, OBJECT_UNCLEAR_KEY, definition->key_size);

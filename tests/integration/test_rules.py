@@ -86,6 +86,24 @@ def test_the_tag(ruled, hand):
     assert (tree / str(number) / "team").read_text() == "of the tag\n"
 
 
+def test_a_type_that_libbpf_may_not_know(ruled, fds):
+    """It has the name that newer versions of libbpf give it, wherever a type stands."""
+    try:
+        fds.append(bpf.prog_load(kind=32, attach_type=45))
+    except OSError:
+        pytest.skip("this kernel loads no programs for netfilter")
+    number = bpf.object_id(fds[-1])
+    tree = ruled("[number]\nmatch-type = 32\noncall = number-team\n"
+                 "[name]\nmatch-type = netfilter\noncall = firewall-team\n")
+    program = tree / str(number)
+    assert (program / "info/type").read_text() == "netfilter\n"
+    assert (program / "oncall").read_text() == "firewall-team\n"
+    assert str(number) in os.listdir(tree / "by/type/netfilter")
+    (listed,) = [one for one in json.loads((tree / "programs.json").read_text()) if one["id"] == number]
+    assert listed["type"] == "netfilter"
+    assert 'type="netfilter"' in (tree / "metrics.prom").read_text()
+
+
 def test_a_long_name_is_whole(ruled, load):
     loaded = load("long-names")
     names = {program["name"]: program["id"] for program in loaded.programs}

@@ -54,25 +54,6 @@ static void test_layout(void)
         g_assert_cmpuint(sizeof(LinkInfo), ==, 64);
 }
 
-static void test_names(void)
-{
-        static const char *const types[] = {
-                "unspec",       "raw_tracepoint", "tracing",   "cgroup",
-                "iter",         "netns",          "xdp",       "perf_event",
-                "kprobe_multi", "struct_ops",     "netfilter", "tcx",
-                "uprobe_multi", "netkit",         "sockmap",   "tracing_multi",
-        };
-
-        for (guint i = 0; i < G_N_ELEMENTS(types); i++)
-                g_assert_cmpstr(link_type_name(i), ==, types[i]);
-        g_assert_null(link_type_name(4711));
-        g_assert_cmpstr(attach_type_name(BPF_CGROUP_INET_INGRESS), ==, "cgroup_inet_ingress");
-        g_assert_cmpstr(attach_type_name(BPF_LSM_CGROUP), ==, "lsm_cgroup");
-        for (guint i = 0; i <= ATTACH_TRACE_FSESSION_MULTI; i++)
-                g_assert_nonnull(attach_type_name(i));
-        g_assert_null(attach_type_name(4711));
-}
-
 static void test_devices(void)
 {
         g_auto(LinkFacts) facts = facts_of(LINK_XDP);
@@ -294,7 +275,6 @@ int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/link-info/layout", test_layout);
-        g_test_add_func("/link-info/names", test_names);
         g_test_add_func("/link-info/devices", test_devices);
         g_test_add_func("/link-info/plain-numbers", test_plain_numbers);
         g_test_add_func("/link-info/older", test_older);
