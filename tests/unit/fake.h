@@ -153,9 +153,11 @@ static int fake_prog_look(Source *source, uint32_t id, SourceLook *out, GArray *
 
         while (fake->look_time > 0 && fake_cpu_time() < end)
                 ;
+        if (r < 0)
+                return r;
         out->counts = fake->counts[id];
         out->facts.n_maps = fake->n_bound;
-        return r < 0 ? r : fake_info(source, id, false, &out->info);
+        return fake_info(source, id, false, &out->info);
 }
 
 static int fake_map(Source *source, uint32_t id, SourceMap *out)

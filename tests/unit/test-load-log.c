@@ -324,7 +324,6 @@ static void test_looks_in_a_storm(World *world, gconstpointer data)
         load_by(world, 42, last, now());
         follow_all(world);
         g_assert_nonnull(strstr(world->lines->str, wanted));
-        g_assert_nonnull(strstr(world->lines->str, " tag=00010203fcfdfeff\n"));
         g_string_truncate(world->lines, 0);
         for (uint32_t id = 4; id < last; id++)
                 load_log_went(world->log, id);
@@ -359,7 +358,9 @@ static void test_gone_at_once(World *world, gconstpointer data)
                                       sizeof(tag));
                         load_log_went(world->log, id + i * LOAD_LOG_WAITING);
                 }
-                follow(world);
+                /* One go is not always enough for all of them. */
+                for (guint n = 0; n < 10; n++)
+                        follow(world);
         }
         load(world, 4, now());
         follow_all(world);
