@@ -63,8 +63,9 @@ _bpfmetafs_programs() {
     tree=$(_bpfmetafs_tree) || return
     for directory in "$tree"/[0-9]*; do
         name=
-        read -r name 2>/dev/null <"$directory/info/name"
-        words+=("${directory##*/}"$'\t'"${name:-(no name)}")
+        # Programs go meanwhile; a name may be empty.
+        { read -r name <"$directory/info/name"; } 2>/dev/null
+        [[ ! -e $directory/info/name ]] || words+=("${directory##*/}"$'\t'"${name:-(no name)}")
     done
     _bpfmetafs_offer "${words[@]}"
 }

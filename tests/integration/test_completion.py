@@ -131,6 +131,28 @@ def test_a_program_by_id_with_its_name_as_the_hint(shell, shown):
     assert re.search(rf"\b{shown}\b[ -]+completed\b", seen)
 
 
+def first_tree():
+    """The one that completion reads."""
+    mounts = [line.split() for line in pathlib.Path("/proc/self/mounts").read_text().splitlines()]
+    return next(pathlib.Path(where) for what, where, kind, *_ in mounts
+                if kind == "fuse.bpfmetafs" and not what.startswith("/"))
+
+
+def test_a_program_that_goes_meanwhile(shell, shown, hand):
+    """An empty directory in place of its own: nothing can be read there. There is no word of it, and the others
+    are offered."""
+    _, gone = hand(b"gone")
+    info = first_tree() / str(gone) / "info"
+    ok("mount", "-t", "tmpfs", "none", info)
+    try:
+        seen = shell.complete("bpfmeta-annotate ", tabs=4)
+    finally:
+        ok("umount", info)
+    assert re.search(rf"\b{shown}\b[ -]+completed\b", seen)
+    assert "no such file" not in seen.lower()
+    assert not re.search(rf"\b{gone}\b", seen)
+
+
 def test_names_of_metadata_of_the_tree(shell, shown, mountpoint):
     assert words_of(shell.complete("bpfmeta-annotate 7 zz_on"))[-1] == "zz_oncall="
     assert words_of(shell.complete(f"bpfmeta-check {mountpoint} zz_o"))[-1] == "zz_oncall"
