@@ -101,13 +101,19 @@ def to_raw_tracepoint(attacher, request):
     return attacher.raw_tracepoint(), "raw_tp sys_enter"
 
 
+def as_told(fd, line):
+    """Before Linux 6.6 the kernel does not tell to which event a link goes (perf_event.type of struct
+    bpf_link_info)."""
+    return fd, line if struct.unpack_from("<I", bpf.info(fd), 16)[0] else "perf_event (unknown)"
+
+
 def to_uprobe(attacher, request):
     path = request.getfixturevalue("file")
-    return attacher.uprobe(path, 0x40), f"uprobe {path}+0x40"
+    return as_told(attacher.uprobe(path, 0x40), f"uprobe {path}+0x40")
 
 
 def to_event(attacher, request):
-    return attacher.software_event(), "perf_event software context-switches"
+    return as_told(attacher.software_event(), "perf_event software context-switches")
 
 
 def to_uprobe_multi(attacher, request):
