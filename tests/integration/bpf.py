@@ -364,3 +364,14 @@ def takes_value(size):
     except OSError as error:
         return error.errno != errno.E2BIG
     return True
+
+
+# Types that are younger than Debian's bpftool, by what they are of and their numbers (enum bpf_prog_type, enum
+# bpf_map_type).
+NEWER_TYPES = {("prog", "32"): "netfilter", ("map", "31"): "user_ringbuf", ("map", "32"): "cgrp_storage",
+               ("map", "33"): "arena", ("map", "34"): "insn_array"}
+
+
+def type_name(kind, shown):
+    """What bpftool shows of a type: the name, or the number of one that is newer than this bpftool."""
+    return NEWER_TYPES.get((kind, str(shown)), str(shown))

@@ -56,7 +56,7 @@ def test_all_of_the_crowd_is_shown(crowd, tree):
     for number, kind in crowd["types"]:
         info = tree / str(number) / "info"
         shown = json.loads(ok("bpftool", "-j", "prog", "show", "id", number))
-        assert (info / "type").read_text() == f"{shown['type']}\n"
+        assert (info / "type").read_text() == f"{bpf.type_name('prog', shown['type'])}\n"
         assert (tree / str(number) / "app").read_text() == "crowd\n"
         assert (tree / str(number) / "number").read_text() == f"{kind}\n"
     late = tree / str(crowd["late"])

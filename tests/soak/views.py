@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 
+import bpf
 from daemon import run
 from roles import GONE, read
 
@@ -53,18 +54,17 @@ def large_maps_of_others(tree):
 
 
 def of_bpftool():
-    """From its text, since its JSON is broken where metadata has floats. Of a type that it does not know it
-    tells the number."""
+    """From its text, since its JSON is broken where metadata has floats."""
     found = {}
     for line in run("bpftool", "prog", "show").splitlines():
         if head := re.match(r"(\d+): (?:type )?(\S+)(?:  name (\S+))?", line):
             key = "prog", head[1]
-            found[key] = head[2], (head[3] or "")[:15], frozenset()
+            found[key] = bpf.type_name("prog", head[2]), (head[3] or "")[:15], frozenset()
         elif maps := re.match(r"\txlated .*  map_ids ([\d,]+)$", line):
             found[key] = *found[key][:2], frozenset(maps[1].split(","))
     for line in run("bpftool", "map", "show").splitlines():
         if head := re.match(r"(\d+): (?:type )?(\S+)(?:  name (\S+))?", line):
-            found["map", head[1]] = head[2], head[3] or ""
+            found["map", head[1]] = bpf.type_name("map", head[2]), head[3] or ""
     return found
 
 
