@@ -235,8 +235,8 @@ def test_who_comes_by_its_path_never_misses_it(tree, hand):
     eventually(seen)
     try:
         for i in range(8):
-            comm.write_text(f"name-{i}")
             same = seen()
+            comm.write_text(f"name-{i}")
             directory.stat()
             eventually(lambda: seen() not in ([], same))
             assert (directory / "comm").read_text().startswith("name-")
