@@ -397,7 +397,8 @@ def test_killed_broker(mountpoint, child):
         assert loader(mountpoint, number) == before
         number = other.load()
         assert (mountpoint / str(number) / "info/id").read_text() == f"{number}\n"
-        assert not has_loader(mountpoint, number)
+        # Its event may come before the daemon has seen that the broker is gone: that tells the pid alone.
+        assert not has_loader(mountpoint, number) or loader(mountpoint, number).keys() == {"pid"}
     finally:
         process.kill()
         process.wait()
