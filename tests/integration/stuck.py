@@ -32,10 +32,12 @@ def follower(process):
 
 
 @contextlib.contextmanager
-def reader_of_a_stuck_daemon(process, root, unload):
+def reader_of_a_stuck_daemon(process, root, number, unload):
     """The thread that serves is stopped; a reader of the root of the tree waits for it; and the follower,
-    which has to make the kernel forget what unload() unloads there, waits for that reader."""
+    which has to make the kernel forget the program that unload() unloads, waits for that reader."""
     thread = follower(process)
+    # Nobody else makes the kernel forget it.
+    known = os.open(root / str(number), os.O_PATH | os.O_DIRECTORY)
     ptrace(PTRACE_SEIZE, process)
     try:
         ptrace(PTRACE_INTERRUPT, process)
@@ -48,4 +50,5 @@ def reader_of_a_stuck_daemon(process, root, unload):
         eventually(lambda: state(process, thread) == "D")
         yield reader
     finally:
+        os.close(known)
         os.kill(process, signal.SIGKILL)

@@ -162,8 +162,7 @@ def test_killed_while_it_waits_for_a_reader(served, mountpoint, hand):
     """The reader, and so the follower, is let go: without that, both would wait for ever."""
     fd, number = hand()
     one = served()
-    assert (mountpoint / str(number)).is_dir()
-    with reader_of_a_stuck_daemon(one.process.pid, mountpoint, lambda: os.close(fd)) as reader:
+    with reader_of_a_stuck_daemon(one.process.pid, mountpoint, number, lambda: os.close(fd)) as reader:
         one.process.kill()
         _, said = reader.communicate(timeout=20 * SLOWNESS)
     assert re.search("not connected|connection abort", said, re.I), said

@@ -239,9 +239,8 @@ def test_killed_while_it_waits_for_a_reader(mountpoint, hand):
     with other_namespace() as pid:
         ok("mount.bpfmetafs", "bpf", mountpoint, "-N", pid)
         root = inside(pid, mountpoint)
-        assert (root / str(number)).is_dir()
-        (daemon,) = [number for number in daemons(mountpoint) if os.getsid(number) == number]
-        with reader_of_a_stuck_daemon(daemon, root, lambda: os.close(fd)) as reader:
+        (daemon,) = [pid for pid in daemons(mountpoint) if os.getsid(pid) == pid]
+        with reader_of_a_stuck_daemon(daemon, root, number, lambda: os.close(fd)) as reader:
             os.kill(daemon, signal.SIGKILL)
             _, said = reader.communicate(timeout=20 * SLOWNESS)
         assert re.search("not connected|connection abort", said, re.I), said
