@@ -8,7 +8,6 @@
 #include "text.h"
 #include "type-names.h"
 
-#include <bpf/libbpf.h>
 #include <inttypes.h>
 #include <linux/perf_event.h>
 #include <stddef.h>
