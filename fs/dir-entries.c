@@ -28,9 +28,11 @@ bool map_has_cpu_entries(Catalog *catalog, const Place *place, const OwnEntry *o
 }
 
 /* Places in listings. 31 bits have to hold them: the number of a pass, and the number of a key in
- * it from 1 on. The remark behind the last key has the next number. */
+ * it from 1 on. */
 #define INDEX_BITS 20
-G_STATIC_ASSERT(PASSES_MAX_KEYS + ENTRY_OWN_KEYS + 2 < 1u << INDEX_BITS);
+G_STATIC_ASSERT(PASSES_MAX_KEYS + ENTRY_OWN_KEYS + 1 < 1u << INDEX_BITS);
+/* Behind the last entry. Whoever asks there what follows needs no pass: it may be gone by then. */
+#define PLACE_END ((uint64_t)(PASSES_MAX_NUMBER + 1) << INDEX_BITS)
 
 static uint64_t place_in(const Pass *pass, uint32_t index)
 {
@@ -131,13 +133,13 @@ static Entry closed_entry(const MapShape *shape)
                               g_strdup_printf("(cannot be shown: %s)\n", shape->closed));
 }
 
-static Entry more_entry(const Pass *pass)
+static Entry more_entry(void)
 {
         Entry entry =
                 entry_changing(ENTRY_CANNOT_BE_SHOWN, ENTRY_OWN_KEYS + 1,
                                g_strdup("(cannot be shown: all entries; the listing ends here)\n"));
 
-        entry.next = place_in(pass, pass->n);
+        entry.next = PLACE_END;
         return entry;
 }
 
@@ -156,7 +158,7 @@ int entries_find(Catalog *catalog, const Place *place, const char *name, Entry *
         if (remark) {
                 if (!passes_lack(catalog_passes(catalog), map->object.id))
                         return -ENOENT;
-                *out = more_entry(&(Pass){ 0 });
+                *out = more_entry();
                 return 0;
         }
         passes_use(catalog_passes(catalog), map->object.id);
@@ -211,14 +213,14 @@ static void list_keys(Lister *lister, Map *map, const KeyForm *form, Pass *pass)
                 Entry entry = {
                         .name = name,
                         .key = node_of(key),
-                        .next = place_in(pass, i),
+                        .next = i + 1 < pass->n || pass->more ? place_in(pass, i) : PLACE_END,
                         .type = type,
                 };
 
                 lister_give(lister, entry);
         }
-        if (pass->more && !lister->stopped && first < pass->n + ENTRY_OWN_KEYS + 1)
-                lister_give(lister, more_entry(pass));
+        if (pass->more && lister_wants(lister, UINT64_MAX))
+                lister_give(lister, more_entry());
         pass->ended = !lister->stopped;
 }
 
@@ -230,6 +232,8 @@ int entries_list(Lister *lister)
         Pass *pass;
         int r = 0;
 
+        if (lister->after == PLACE_END)
+                return 0;
         if (shape->closed) {
                 if (lister_wants(lister, ENTRY_OWN_KEYS + 1))
                         lister_give(lister, closed_entry(shape));

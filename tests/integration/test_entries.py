@@ -301,6 +301,19 @@ def test_two_listings_at_once(made, fds):
     assert {int(name) for name in second} == set(range(3000)) | set(range(5000, 6000))
 
 
+@pytest.mark.parametrize("n", [1, 5, 3000])
+def test_a_reader_that_is_slow_at_the_end(made, fds, n):
+    """It asks whether anything follows when the keys are not kept any more."""
+    directory = made(mapping.with_btf(mapping.numbers, entries=20000))
+    fill(fds[-1], n)
+    with os.scandir(directory / "entries") as listing:
+        seen = [next(listing).name for _ in range(n)]
+        time.sleep(1.5)
+        os.stat(directory / "entries" / seen[0])
+        assert next(listing, None) is None
+    assert {int(name) for name in seen} == set(range(n))
+
+
 def test_memory_bounds_a_listing(daemon, mountpoint, fds):
     daemon(options="contents,memory=1M")
     keys = [word(i) + bytes(60) for i in range(30000)]
