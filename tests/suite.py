@@ -107,6 +107,7 @@ class Part:
     kind: str = "any"
     apart: tuple = ()
     counts: list = dataclasses.field(default_factory=lambda: [0, 0, 0])
+    failures: list = dataclasses.field(default_factory=list)  # what each is of, in a line
     cpu: float = 0  # seconds that it has computed
     log: object = None
     state: str = "waits"
@@ -121,6 +122,7 @@ class Part:
     def fail(self, what):
         self.say(f"FAILED: {what}")
         self.add((0, 1, 0))
+        self.failures.append(what)
 
 
 class Runner:
@@ -140,6 +142,10 @@ class Runner:
         for worker in workers:
             worker.join()
         return [sum(column) for column in zip(*(part.counts for part in self.parts))]
+
+    def failures(self):
+        """A line for each failure: who sees only the end of what was printed sees them all."""
+        return [f"FAILED: {part.name}: {what}" for part in self.parts for what in part.failures]
 
     def end(self):
         """No part is begun any more, and those that run are told to end."""
@@ -239,6 +245,14 @@ def count(path):
     except (OSError, xml.etree.ElementTree.ParseError):
         return None
     return total - bad - skipped, bad, skipped
+
+
+def failing(path):
+    """The tests that failed, by a JUnit file that count() can read, and the first line of what each said."""
+    for case in xml.etree.ElementTree.parse(path).iter("testcase"):
+        for problem in (*case.findall("failure"), *case.findall("error")):
+            said = (problem.get("message") or problem.text or "").strip().split("\n")[0]
+            yield f"{case.get('classname')}: {case.get('name')}: {said}".removesuffix(": ")
 
 
 def targets(name, directory):
@@ -384,6 +398,8 @@ class Suite:
     def judge(self, part, result, status):
         counts = count(result)
         part.add(counts or (0, 0, 0))
+        if counts:
+            part.failures += failing(result)
         if not counts or (status != 0 and counts[1] == 0):
             part.fail("a test ended half-way")
 
@@ -444,6 +460,8 @@ def main():
         for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
             signal.signal(number, end)
         passed, failed, skipped = suite.runner.run()
+    for line in suite.runner.failures():
+        print(line)
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     sys.exit(1 if failed else 0)
 

@@ -89,6 +89,7 @@ def test_what_needs_a_part_that_fails_does_not_run(tmp_path):
     parts.add("more", needs="test")
     assert parts.runner.run() == [0, 1, 0]
     assert parts.blocks() == {"build": ["build"] * 5 + ["FAILED: build"]}
+    assert parts.runner.failures() == ["FAILED: build: build"]
 
 
 def test_a_part_that_breaks_has_failed(tmp_path):
@@ -142,6 +143,17 @@ def test_results_are_counted(tmp_path, content, counted):
     if content is not None:
         path.write_text(content)
     assert suite.count(path) == counted
+
+
+def test_failures_are_named(tmp_path):
+    path = tmp_path / "result.xml"
+    path.write_text("""<testsuites><testsuite tests="4" failures="2" errors="1">
+        <testcase classname="test_a" name="test_b"><failure message="assert 1&#10;more">all</failure></testcase>
+        <testcase classname="test_a" name="test_c"><skipped/></testcase>
+        <testcase classname="unit" name="3 /d/e"><failure/></testcase>
+        <testcase classname="test_a" name="test_f"><error message="at its end"/></testcase>
+        </testsuite></testsuites>""")
+    assert list(suite.failing(path)) == ["test_a: test_b: assert 1", "unit: 3 /d/e", "test_a: test_f: at its end"]
 
 
 def test_the_script_says_how_it_is_called():
