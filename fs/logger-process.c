@@ -11,6 +11,7 @@
 #include "sandbox.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -119,14 +120,18 @@ static bool write_log(Process *process, const GString *text)
         }
 }
 
-/* With a pipe that nobody reads, the line is not written. */
+/* With a pipe that nobody reads, the line is not written. What poll(2) says is true of PIPE_BUF
+ * bytes: more might wait for a reader, or be mixed with what others write. */
 static void write_output(const Process *process, const char *line, size_t length)
 {
-        g_autofree char *text = g_strdup_printf("%s[%d]: %.*s\n", process->work->name,
-                                                (int)process->daemon, (int)length, line);
+        g_autoptr(GString) text = g_string_new(NULL);
         struct pollfd fd = { .fd = STDERR_FILENO, .events = POLLOUT };
 
-        if (poll(&fd, 1, 0) == 1 && write(STDERR_FILENO, text, strlen(text)) < 0)
+        g_string_printf(text, "%s[%d]: %.*s", process->work->name, (int)process->daemon,
+                        (int)length, line);
+        g_string_truncate(text, MIN(text->len, PIPE_BUF - 1));
+        g_string_append_c(text, '\n');
+        if (poll(&fd, 1, 0) == 1 && write(STDERR_FILENO, text->str, text->len) < 0)
                 return;
 }
 

@@ -9,6 +9,7 @@
 #include "filter.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -277,6 +278,41 @@ static void test_descriptors(void)
         in_process(descriptors);
 }
 
+/* Standard error is a pipe that has room for one page: what is longer would wait for its reader. */
+static void output(void)
+{
+        const LoggerWork work = { .name = "test", .device = -1, .keeps_output = true };
+        g_autoptr(Logger) logger = NULL;
+        g_autofree char *longest = g_strnfill(LOGGER_MAX_LINE, 'x');
+        g_autofree char *who = g_strdup_printf("test[%d]: xx", getpid());
+        int own = dup(STDERR_FILENO), fd = receive(), ends[2];
+        char text[2 * PIPE_BUF];
+
+        g_assert_cmpint(pipe2(ends, O_CLOEXEC), ==, 0);
+        /* Pages of some machines are larger. */
+        if (fcntl(ends[1], F_SETPIPE_SZ, PIPE_BUF) != PIPE_BUF)
+                return;
+        dup2(ends[1], STDERR_FILENO);
+        g_assert_cmpint(logger_new(&logger, &work, NULL), ==, 0);
+        dup2(own, STDERR_FILENO);
+        /* The second is not written. */
+        for (int i = 0; i < 2; i++) {
+                logger_put(logger, LOG_INFO, longest);
+                assert_next(fd, LOG_INFO, longest);
+        }
+        g_assert_cmpint(read(ends[0], text, sizeof(text)), ==, PIPE_BUF);
+        g_assert_true(strncmp(text, who, strlen(who)) == 0);
+        g_assert_true(strncmp(text + PIPE_BUF - 2, "x\n", 2) == 0);
+        logger_put(logger, LOG_INFO, "short");
+        assert_next(fd, LOG_INFO, "short");
+        g_assert_cmpint(read(ends[0], text, sizeof(text)), ==, strlen(who) - 2 + strlen("short\n"));
+}
+
+static void test_output(void)
+{
+        in_process(output);
+}
+
 int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
@@ -287,5 +323,6 @@ int main(int argc, char **argv)
         g_test_add_func("/logger/killed", test_killed);
         g_test_add_func("/logger/ends", test_ends);
         g_test_add_func("/logger/descriptors", test_descriptors);
+        g_test_add_func("/logger/output", test_output);
         return g_test_run();
 }
