@@ -59,13 +59,13 @@ static void put_netfilter(GString *out, const LinkInfo *info)
         };
         static const char *const arp_hooks[] = { [NF_ARP_IN] = "input", [NF_ARP_OUT] = "output" };
         uint32_t pf = info->netfilter.pf, hook = info->netfilter.hooknum;
-        const char *family = pf < G_N_ELEMENTS(families) ? families[pf] : NULL, *name = NULL;
+        const char *family = NAME_IN(families, pf), *name = NULL;
 
         if (pf == NFPROTO_ARP)
-                name = hook < G_N_ELEMENTS(arp_hooks) ? arp_hooks[hook] : NULL;
+                name = NAME_IN(arp_hooks, hook);
         else if (pf == NFPROTO_INET || pf == NFPROTO_IPV4 || pf == NFPROTO_IPV6 ||
                  pf == NFPROTO_BRIDGE)
-                name = hook < G_N_ELEMENTS(hooks) ? hooks[hook] : NULL;
+                name = NAME_IN(hooks, hook);
         if (family)
                 g_string_append(out, family);
         else

@@ -7,6 +7,7 @@
 
 #include "holders-look.h"
 
+#include "cpu-time.h"
 #include "process-look.h"
 #include "records.h"
 
@@ -16,7 +17,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Only this much of an fdinfo is read: the ids stand in the first lines. */
@@ -31,7 +31,7 @@ struct HoldersLook {
         uint32_t from; /* processes before this one are left out */
         DIR *proc;
         gint64 until;     /* g_get_monotonic_time() */
-        gint64 cpu_until; /* cpu_time() */
+        gint64 cpu_until; /* cpu_time() of the process */
         bool cut;         /* there was no time */
         guint n_ended;    /* processes that were looked at to their end */
         /* The process that is looked at: */
@@ -205,20 +205,11 @@ static bool begin_next(HoldersLook *look)
         return true;
 }
 
-/* In microseconds. Others' questions are answered meanwhile, which counts as well. */
-static gint64 cpu_time(void)
-{
-        struct timespec time;
-
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-        return time.tv_sec * G_TIME_SPAN_SECOND + time.tv_nsec / 1000;
-}
-
 /* Without the end of one process, looks that are cut would never come further. */
 static bool is_late(const HoldersLook *look)
 {
-        return look->n_ended > 0 &&
-               (g_get_monotonic_time() > look->until || cpu_time() > look->cpu_until);
+        return look->n_ended > 0 && (g_get_monotonic_time() > look->until ||
+                                     cpu_time(CLOCK_PROCESS_CPUTIME_ID) > look->cpu_until);
 }
 
 int holders_look_new(uint32_t from, HoldersLook **out)
@@ -233,7 +224,9 @@ int holders_look_new(uint32_t from, HoldersLook **out)
         look->out = g_byte_array_new();
         look->list = (Records){ look->out, HOLDERS_MAX_LIST - sizeof(HolderRecord) };
         look->until = g_get_monotonic_time() + HOLDERS_LOOK_MAX_MS * G_TIME_SPAN_MILLISECOND;
-        look->cpu_until = cpu_time() + HOLDERS_LOOK_MS * G_TIME_SPAN_MILLISECOND;
+        /* Others' questions are answered meanwhile, which counts as well. */
+        look->cpu_until =
+                cpu_time(CLOCK_PROCESS_CPUTIME_ID) + HOLDERS_LOOK_MS * G_TIME_SPAN_MILLISECOND;
         look->proc = proc;
         *out = look;
         return 0;

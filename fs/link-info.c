@@ -21,8 +21,6 @@ void link_facts_clear(LinkFacts *facts)
         *facts = (LinkFacts){ 0 };
 }
 
-#define NAME_IN(table, index) ((index) < G_N_ELEMENTS(table) ? (table)[index] : NULL)
-
 uint32_t link_n_funcs(const LinkInfo *info)
 {
         switch (info->type) {

@@ -4,10 +4,10 @@
 
 #include "log-pace.h"
 
+#include "cpu-time.h"
 #include "log-look.h"
 
 #include <errno.h>
-#include <time.h>
 
 /* When metadata is looked for that was bound behind the load, in milliseconds after it: a program
  * may go before its line is due. */
@@ -75,21 +75,12 @@ static void look_at_owner(const LogPace *pace, LogProgram *program)
                 log_program_set_oncall(program, oncall);
 }
 
-/* Microseconds of a CPU that this thread has taken. While others have the CPU, looks cost nobody
- * anything. */
-static int64_t cpu_time(void)
-{
-        struct timespec time;
-
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-        return time.tv_sec * G_USEC_PER_SEC + time.tv_nsec / 1000;
-}
-
-/* Makes the next look. Returns its cost, which is never 0: a clock may be coarse. */
+/* Makes the next look. Returns its cost, which is never 0: a clock may be coarse. While others have
+ * the CPU, a look costs nobody anything. */
 static int64_t look_once(LogPace *pace, LogProgram *program)
 {
         LogWaiting *waiting = program->waiting;
-        int64_t start = cpu_time();
+        int64_t start = cpu_time(CLOCK_THREAD_CPUTIME_ID);
         bool due = g_get_monotonic_time() >= waiting->since + LOG_PACE_MS * G_TIME_SPAN_MILLISECOND;
 
         pace->looking = waiting->load;
@@ -103,7 +94,7 @@ static int64_t look_once(LogPace *pace, LogProgram *program)
                         waiting->looks = LOOKS;
         }
         pace->looking = false;
-        return MAX(cpu_time() - start, 1);
+        return MAX(cpu_time(CLOCK_THREAD_CPUTIME_ID) - start, 1);
 }
 
 void log_pace_look(LogPace *pace, LogProgram *program)

@@ -51,8 +51,6 @@ static const char *const newer_attach_types[] = {
         [ATTACH_TRACE_FSESSION_MULTI] = "trace_fsession_multi",
 };
 
-#define NAME_IN(table, index) ((index) < G_N_ELEMENTS(table) ? (table)[index] : NULL)
-
 const char *prog_type_name(uint32_t type)
 {
         const char *name = NAME_IN(newer_prog_types, type);

@@ -11,7 +11,11 @@
  * Pure. Each returns NULL for a number without a name.
  */
 
+#include <glib.h>
 #include <stdint.h>
+
+/* The element of a table of names, of any type of number; NULL if it has none. */
+#define NAME_IN(table, index) ((index) < G_N_ELEMENTS(table) ? (table)[index] : NULL)
 
 const char *prog_type_name(uint32_t type);   /* enum bpf_prog_type */
 const char *map_type_name(uint32_t type);    /* enum bpf_map_type */

@@ -73,6 +73,19 @@ def processes():
     return found
 
 
+def daemons(mountpoint):
+    """The ids of the processes of daemons that were started for the mount point."""
+    found = []
+    for cmdline in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = cmdline.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if os.path.basename(words[0]) == b"bpfmetafs" and os.fsencode(mountpoint) in words:
+            found.append(int(cmdline.parent.name))
+    return found
+
+
 def is_mounted(path):
     # The kernel writes blanks in octal.
     wanted = re.sub(r"[ \t\n\\]", lambda match: f"\\{ord(match[0]):03o}", str(path))

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from conftest import eventually, is_mounted, ok, run
+from conftest import daemons, eventually, is_mounted, ok, run
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 MAN = PROJECT / "man"
@@ -139,18 +139,6 @@ CLOSED = [closed for count in (1, 2, 3) for closed in itertools.combinations(ran
 def without(closed, *argv):
     """The command as a shell runs it that has closed these descriptors. Others of 0 to 2 are pipes."""
     return ["sh", "-c", f'exec "$@" {" ".join(f"{fd}>&-" for fd in closed)}', "sh", *map(str, argv)]
-
-
-def daemons(mountpoint):
-    found = []
-    for cmdline in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = cmdline.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if os.path.basename(words[0]) == b"bpfmetafs" and os.fsencode(mountpoint) in words:
-            found.append(int(cmdline.parent.name))
-    return found
 
 
 def cpu_ticks(pid):

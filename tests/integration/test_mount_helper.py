@@ -2,7 +2,6 @@
 """mount(8)'s contract: each way to call it, its options, its exit codes and what is said."""
 
 import configparser
-import contextlib
 import ctypes
 import errno
 import gzip
@@ -19,7 +18,7 @@ import tempfile
 
 import pytest
 
-from conftest import eventually, need_compiler, ok, run
+from conftest import daemons, eventually, need_compiler, ok, run
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 NOBODY = 65534
@@ -48,17 +47,6 @@ def found(directory):
     (entry,) = json.loads(out)["filesystems"]
     entry["options"] = set(entry["options"].split(","))
     return entry
-
-
-def daemons(directory):
-    """The ids of the daemons that were started for the directory."""
-    pids = []
-    for cmdline in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            words = cmdline.read_bytes().split(b"\0")
-            if os.path.basename(words[0]) == b"bpfmetafs" and os.fsencode(directory) in words:
-                pids.append(int(cmdline.parent.name))
-    return pids
 
 
 def readable(directory, program):

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from conftest import SLOWNESS, eventually, is_mounted, need_compiler, ok, run
+from conftest import SLOWNESS, daemons, eventually, is_mounted, need_compiler, ok, run
 from stuck import WALL, reader_of_a_stuck_daemon
 
 NOBODY = 65534
@@ -44,17 +44,6 @@ def trees(pid):
     which a new namespace takes over."""
     lines = pathlib.Path(f"/proc/{pid}/mountinfo").read_text().splitlines()
     return [line for line in lines if " fuse.bpfmetafs " in line and " /bpfmeta " not in line]
-
-
-def daemons(mountpoint):
-    """The ids of the processes of daemons that were started for the mount point."""
-    pids = []
-    for cmdline in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            words = cmdline.read_bytes().split(b"\0")
-            if os.path.basename(words[0]) == b"bpfmetafs" and os.fsencode(mountpoint) in words:
-                pids.append(int(cmdline.parent.name))
-    return pids
 
 
 @pytest.fixture(autouse=True)

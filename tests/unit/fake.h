@@ -8,6 +8,7 @@
  */
 
 #include "catalog.h"
+#include "cpu-time.h"
 #include "events.h"
 #include "layout.h"
 #include "map.h"
@@ -137,21 +138,13 @@ static int fake_prog_counts(Source *source, uint32_t id, SourceCounted *out)
 
 static int fake_info(Source *source, uint32_t id, bool changing, Info **out);
 
-static int64_t fake_cpu_time(void)
-{
-        struct timespec time;
-
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-        return time.tv_sec * G_USEC_PER_SEC + time.tv_nsec / 1000;
-}
-
 static int fake_prog_look(Source *source, uint32_t id, SourceLook *out, GArray *ids)
 {
         Fake *fake = (Fake *)source;
-        int64_t end = fake_cpu_time() + fake->look_time;
+        int64_t end = cpu_time(CLOCK_THREAD_CPUTIME_ID) + fake->look_time;
         int r = fake_prog_maps(source, id, ids);
 
-        while (fake->look_time > 0 && fake_cpu_time() < end)
+        while (fake->look_time > 0 && cpu_time(CLOCK_THREAD_CPUTIME_ID) < end)
                 ;
         if (r < 0)
                 return r;

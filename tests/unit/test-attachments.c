@@ -812,17 +812,12 @@ static void finish(void)
         g_free(world.path);
 }
 
-static int quiet(enum libbpf_print_level level, const char *format, va_list args)
-{
-        return 0;
-}
-
 int main(int argc, char **argv)
 {
         int r;
 
         g_test_init(&argc, &argv, NULL);
-        libbpf_set_print(quiet);
+        libbpf_set_print(NULL);
         start();
         g_test_add_func("/attachments/nothing", test_nothing);
         g_test_add_func("/attachments/cgroup", test_cgroup);

@@ -11,6 +11,7 @@
 #include "feed.h"
 #include "filter.h"
 #include "handover.h"
+#include "own-process.h"
 #include "process-look.h"
 #include "records.h"
 #include "title.h"
@@ -30,34 +31,16 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#if SANITIZED
-/* ThreadSanitizer starts a thread, and would end a child of the process that has it. */
-const char *__tsan_default_options(void);
-
-const char *__tsan_default_options(void)
-{
-        return "die_after_fork=0:atexit_sleep_ms=0";
-}
-#endif
-
 #define MOUNTPOINT "/mnt/tree"
+
+static void make_mountpoint(void)
+{
+        g_assert_cmpint(mkdir(MOUNTPOINT, 0755), ==, 0);
+}
 
 static void in_process(void (*func)(void))
 {
-        int status;
-        pid_t pid = fork();
-
-        if (pid == 0) {
-                prctl(PR_SET_PDEATHSIG, SIGKILL);
-                g_assert_cmpint(unshare(CLONE_NEWNS), ==, 0);
-                g_assert_cmpint(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), ==, 0);
-                g_assert_cmpint(mount("none", "/mnt", "tmpfs", 0, NULL), ==, 0);
-                g_assert_cmpint(mkdir(MOUNTPOINT, 0755), ==, 0);
-                func();
-                _exit(0);
-        }
-        g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
-        g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        own_process("/mnt", make_mountpoint, func);
 }
 
 /* Mounts a tree that nobody serves. Returns the descriptor of /dev/fuse. */

@@ -7,47 +7,26 @@
 
 #include "logger.c"
 #include "filter.h"
+#include "own-process.h"
 
 #include <fcntl.h>
 #include <limits.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <syslog.h>
 
-#if SANITIZED
-/* ThreadSanitizer starts a thread, and would end a child of the process that has it. */
-const char *__tsan_default_options(void);
-
-const char *__tsan_default_options(void)
+static void make_null(void)
 {
-        return "die_after_fork=0:atexit_sleep_ms=0";
+        g_assert_cmpint(mknod("/dev/null", S_IFCHR | 0666, makedev(1, 3)), ==, 0);
 }
-#endif
 
 static void in_process(void (*func)(void))
 {
-        int status;
-        pid_t pid = fork();
-
-        if (pid == 0) {
-                prctl(PR_SET_PDEATHSIG, SIGKILL);
-                g_assert_cmpint(unshare(CLONE_NEWNS), ==, 0);
-                g_assert_cmpint(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), ==, 0);
-                g_assert_cmpint(mount("none", "/dev", "tmpfs", 0, NULL), ==, 0);
-                g_assert_cmpint(mknod("/dev/null", S_IFCHR | 0666, makedev(1, 3)), ==, 0);
-                func();
-                _exit(0);
-        }
-        g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
-        g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        own_process("/dev", make_null, func);
 }
 
 static Logger *start(void)
