@@ -97,12 +97,12 @@ class Soak:
 
     def blow(self):
         """The daemon is ended only in the first third, so that there is a life long enough to see
-        whether memory grows."""
+        whether memory grows. On a slow machine that may take longer than was asked for."""
         seconds = self.arguments.seconds
         start = time.monotonic()
         early = itertools.cycle((self.kill, self.unmount))
         later = itertools.cycle((self.overflow, self.drop_caches, self.pause))
-        while time.monotonic() < start + seconds:
+        while time.monotonic() < start + seconds or len(self.memory) < 2:
             self.be_calm(min(seconds / 20, 30))
             is_early = time.monotonic() < start + seconds / 3 or not self.counts["unmounted"]
             next(early if is_early else later)()
@@ -236,8 +236,6 @@ class Soak:
         # A sanitizer keeps what is freed, and notes what is used.
         if self.daemon.is_sanitized:
             return
-        if not self.memory:
-            raise Failure("no time to see whether memory grows")
         self.drop_caches()
         # What comes later may be kept, and be more than all else.
         large = set().union(*self.large) - self.large[0]
