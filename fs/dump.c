@@ -149,7 +149,7 @@ static int put_entries(Dump *dump, Source *source, uint32_t id)
         const SourceWalk walk = {
                 .func = add_entry,
                 .data = dump,
-                .deadline = g_get_monotonic_time() + DUMP_MAX_MS * G_TIME_SPAN_MILLISECOND,
+                .end = source_walk_end(DUMP_MAX_MS),
         };
         const MapShape *shape = dump->shape;
         int r;

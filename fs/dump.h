@@ -12,9 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The most bytes of a dump, and the most milliseconds for which the map is read. Entries beyond
- * these limits are left out. Then the last element of the array, an object with the key "error",
- * says so. */
+/* The most bytes of a dump, and the most milliseconds of a CPU that it takes to read the map.
+ * Entries beyond these limits are left out. Then the last element of the array, an object with the
+ * key "error", says so. */
 #define DUMP_MAX_BYTES (16u << 20)
 #define DUMP_MAX_MS 500
 

@@ -83,7 +83,7 @@ static int give_batch(const Batch *batch, const MapShape *shape, uint32_t n, con
 {
         uint32_t size = map_shape_entry_size(shape);
 
-        if (g_get_monotonic_time() > walk->deadline)
+        if (source_walk_is_late(walk))
                 return -ETIME;
         for (uint32_t i = 0; i < n; i++)
                 if (!walk->func(batch->keys + (gsize)i * shape->key_size,
@@ -174,7 +174,7 @@ static int walk_keys(int fd, const MapShape *shape, const SourceWalk *walk)
                 keys.seen = g_hash_table_new_full(g_bytes_hash, g_bytes_equal,
                                                   (GDestroyNotify)g_bytes_unref, NULL);
         for (uint64_t i = 0; r == 0; i++) {
-                if (i % KEYS_A_LOOK == 0 && g_get_monotonic_time() > walk->deadline)
+                if (i % KEYS_A_LOOK == 0 && source_walk_is_late(walk))
                         return -ETIME;
                 if (bpf_map_get_next_key(fd, i ? keys.key : NULL, keys.key) < 0)
                         return errno == ENOENT ? 0 : -errno;

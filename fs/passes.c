@@ -221,7 +221,7 @@ static SourceWalk walk_with(bool (*func)(const uint8_t *key, const uint8_t *valu
         return (SourceWalk){
                 .func = func,
                 .data = data,
-                .deadline = g_get_monotonic_time() + PASSES_MAX_MS * G_TIME_SPAN_MILLISECOND,
+                .end = source_walk_end(PASSES_MAX_MS),
         };
 }
 

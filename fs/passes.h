@@ -19,7 +19,7 @@
 
 /* The most keys of a pass, and the most entries that are counted. */
 #define PASSES_MAX_KEYS (1u << 18)
-/* The most milliseconds that one pass, or one count, may take. */
+/* The most milliseconds of a CPU that one pass, or one count, may take. */
 #define PASSES_MAX_MS 250
 /* The milliseconds for which a pass is kept after its last use: while it is read, and once its end
  * was read. */

@@ -15,7 +15,8 @@ typedef struct Fake {
         uint32_t n;
         int result; /* of a walk, behind its entries */
         unsigned walks;
-        size_t memory; /* that may be taken */
+        size_t memory;  /* that may be taken */
+        gulong stopped; /* microseconds in which a walk has no CPU */
 } Fake;
 
 static int walk(Source *source, uint32_t id, const MapShape *shape, const SourceWalk *way)
@@ -23,6 +24,9 @@ static int walk(Source *source, uint32_t id, const MapShape *shape, const Source
         Fake *fake = (Fake *)source;
 
         fake->walks++;
+        g_usleep(fake->stopped);
+        if (source_walk_is_late(way))
+                return -ETIME;
         for (uint32_t i = 0; i < fake->n; i++)
                 if (!way->func((const uint8_t *)&i, (const uint8_t *)&i, way->data))
                         return 0;
@@ -245,6 +249,27 @@ static void test_errors(void)
         passes_free(passes);
 }
 
+/* On a host that gives no CPU for a while, nothing is cut: a walk may take some time of a CPU. */
+static void test_stopped(void)
+{
+        Fake fake;
+        Passes *passes = begin(&fake, 5, STEP);
+        unsigned made = 0;
+        bool more;
+        uint32_t n;
+        Pass *pass;
+
+        fake.stopped = (PASSES_MAX_MS + 50) * 1000;
+        g_assert_cmpint(search(passes, 3, &made), ==, 0);
+        g_assert_cmpint(passes_begin(passes, 7, &shape, &pass), ==, 0);
+        g_assert_cmpuint(pass->n, ==, 5);
+        g_assert_false(pass->more);
+        g_assert_cmpint(passes_count(passes, 7, &shape, &n, &more), ==, 0);
+        g_assert_cmpuint(n, ==, 5);
+        g_assert_false(more);
+        passes_free(passes);
+}
+
 static void test_too_many(void)
 {
         Fake fake;
@@ -342,6 +367,7 @@ int main(int argc, char **argv)
         g_test_add_func("/passes/memory", test_memory);
         g_test_add_func("/passes/no-memory", test_no_memory);
         g_test_add_func("/passes/errors", test_errors);
+        g_test_add_func("/passes/stopped", test_stopped);
         g_test_add_func("/passes/too-many", test_too_many);
         g_test_add_func("/passes/end", test_end);
         g_test_add_func("/passes/lack", test_lack);
