@@ -75,6 +75,16 @@ static void remove_pass(Passes *passes, guint index)
         g_ptr_array_remove_index(passes->kept, index);
 }
 
+/* The one that is least needed: whoever reads another one would not come to its end. */
+static void remove_one(Passes *passes)
+{
+        guint i = 0;
+
+        while (i < passes->kept->len && !((const Pass *)passes->kept->pdata[i])->ended)
+                i++;
+        remove_pass(passes, i < passes->kept->len ? i : 0);
+}
+
 static bool is_due(const Pass *pass, int64_t now)
 {
         int64_t kept = pass->ended ? PASSES_ENDED_MS : PASSES_READ_MS;
@@ -122,12 +132,27 @@ static void take_lacking(Passes *passes, const Pass *pass)
         g_array_append_val(passes->lacking, lacking);
 }
 
+/* The pass of the map that was used last, of those whose end was not read; NULL: there is none. */
+static Pass *find_unread(const Passes *passes, uint32_t map)
+{
+        for (guint i = passes->kept->len; i > 0; i--) {
+                Pass *pass = passes->kept->pdata[i - 1];
+
+                if (pass->map == map && !pass->ended)
+                        return pass;
+        }
+        return NULL;
+}
+
 void passes_use(Passes *passes, uint32_t map)
 {
         Lacking *lacking = find_lacking(passes, map);
+        Pass *pass = find_unread(passes, map);
 
         if (lacking)
                 lacking->used = g_get_monotonic_time();
+        if (pass)
+                pass->used = g_get_monotonic_time();
 }
 
 bool passes_lack(Passes *passes, uint32_t map)
@@ -168,7 +193,6 @@ void passes_drop(Passes *passes, uint32_t map)
         for (guint i = passes->kept->len; i > 0; i--)
                 if (((const Pass *)passes->kept->pdata[i - 1])->map == map)
                         remove_pass(passes, i - 1);
-        forget_lacking(passes, map);
         if (passes->dumped.map == map)
                 drop_dump(passes);
         if (passes->counted.map == map)
@@ -183,8 +207,7 @@ typedef struct Collect {
         Pass *pass;
 } Collect;
 
-/* Makes room for one more key. Passes that have not been used for the longest time are dropped for
- * it. */
+/* Makes room for one more key. Other passes are dropped for it. */
 static bool make_room_for_key(Passes *passes, Pass *pass)
 {
         if (pass->keys->len + pass->key_size <= pass->charged)
@@ -196,7 +219,7 @@ static bool make_room_for_key(Passes *passes, Pass *pass)
                 }
                 if (passes->kept->len == 0)
                         return false;
-                remove_pass(passes, 0);
+                remove_one(passes);
         }
 }
 
@@ -239,7 +262,7 @@ static uint32_t take_number(Passes *passes)
         bool taken[PASSES_MAX_NUMBER + 1] = { false };
 
         if (passes->kept->len == PASSES_MAX_NUMBER)
-                remove_pass(passes, 0);
+                remove_one(passes);
         for (guint i = 0; i < passes->kept->len; i++)
                 taken[((const Pass *)passes->kept->pdata[i])->number] = true;
         do
@@ -380,7 +403,7 @@ void passes_make_room(Passes *passes, size_t bytes)
                         passes->give_back(passes->data, bytes);
                         return;
                 }
-                remove_pass(passes, 0);
+                remove_one(passes);
         }
 }
 

@@ -57,11 +57,13 @@ void passes_free(Passes *passes);
 
 /* Another request begins: passes that nobody needs any more are freed. */
 void passes_sweep(Passes *passes);
-/* Drops everything about @map. */
+/* Drops all that was read of @map. It may still be there: so passes_lack() says the same as
+ * before. */
 void passes_drop(Passes *passes, uint32_t map);
 
 /* A new pass through the keys of the map @map; borrowed until the next request. It has as many keys
- * as there is memory for; passes that others read may be dropped for it. 0 or -errno. */
+ * as there is memory for; passes that others read may be dropped for it, but those first whose end
+ * was read. 0 or -errno. */
 int passes_begin(Passes *passes, uint32_t map, const MapShape *shape, Pass **out);
 /* The pass of that number; NULL: it is not kept any more. */
 Pass *passes_find(Passes *passes, uint32_t map, uint32_t number);
@@ -73,7 +75,8 @@ typedef char *PassesName(const uint8_t *key, const void *data);
  * -ENOENT: there is none, as far as PASSES_MAX_MS allow to look; or -errno. */
 int passes_search(Passes *passes, uint32_t map, const MapShape *shape, const char *name,
                   PassesName *name_of, const void *data, GBytes **out);
-/* Somebody looks at an entry of the map, maybe because a listing has named it. */
+/* Somebody looks at an entry of the map, maybe because a listing has named it, which is to go on
+ * later: that is a use of the pass of the map that was used last, unless its end was read. */
 void passes_use(Passes *passes, uint32_t map);
 /* True if a pass through the map lacks keys, and was made or used in the last PASSES_READ_MS, or an
  * entry of the map was since: who looks at all that a listing has named may come to the remark
