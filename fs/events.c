@@ -37,7 +37,7 @@ static void take(const WatchEvent *event, void *data)
         } else {
                 /* It asks the catalog for the last time. */
                 if (taking->log)
-                        load_log_went(taking->log, event->id);
+                        load_log_went(taking->log, event->id, event->time);
                 observers_prog_went(observers, event->id);
                 catalog_went(catalog, &prog_kind, event->id);
                 /* Its maps may have gone with it. */

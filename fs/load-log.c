@@ -198,7 +198,7 @@ void load_log_came(LoadLog *log, uint32_t id, uint32_t pid, uint64_t time, const
                 waiting->loader = observers_known_loader(observers, id);
 }
 
-void load_log_went(LoadLog *log, uint32_t id)
+void load_log_went(LoadLog *log, uint32_t id, uint64_t time)
 {
         LogProgram *program = find(log, id);
         LogWaiting *waiting;
@@ -213,7 +213,7 @@ void load_log_went(LoadLog *log, uint32_t id)
         waiting = wait_in(&log->waiting, LOAD_LOG_WAITING, program);
         if (waiting) {
                 waiting->gone = true;
-                waiting->gone_at = kernel_now(log);
+                waiting->gone_at = time;
         } else {
                 log_out_leave_out(log->out, 0, 1, program->comm);
         }
@@ -248,10 +248,12 @@ static void take_listed(LoadLog *log, GHashTable *listed)
 static void drop_unlisted(LoadLog *log, GHashTable *listed)
 {
         g_autoptr(GList) ids = g_hash_table_get_keys(log->programs);
+        /* It was some time before. */
+        uint64_t now = kernel_now(log);
 
         for (GList *at = ids; at; at = at->next)
                 if (!g_hash_table_contains(listed, at->data))
-                        load_log_went(log, GPOINTER_TO_UINT(at->data));
+                        load_log_went(log, GPOINTER_TO_UINT(at->data), now);
 }
 
 /* Takes up what came and went unseen. */

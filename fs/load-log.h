@@ -37,11 +37,12 @@ LoadLog *load_log_new(Catalog *catalog, NamesReserved reserved, int64_t offset,
 void load_log_free(LoadLog *log);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LoadLog, load_log_free)
 
-/* Events: @pid has loaded a program, see WatchEvent, and its tag is the @n_tag bytes at @tag; or it
- * was unloaded. The observers have been told that it came, and not yet that it went. */
+/* Events: @pid has loaded a program at @time, see WatchEvent, and its tag is the @n_tag bytes at
+ * @tag; or it was unloaded at @time. The observers have been told that it came, and not yet that it
+ * went. */
 void load_log_came(LoadLog *log, uint32_t id, uint32_t pid, uint64_t time, const uint8_t *tag,
                    guint n_tag);
-void load_log_went(LoadLog *log, uint32_t id);
+void load_log_went(LoadLog *log, uint32_t id, uint64_t time);
 /* Events may have been lost, or the first ones are to come. */
 void load_log_compare(LoadLog *log);
 /* There will be no more events: @error is -errno. */

@@ -103,6 +103,7 @@ static bool take_record(const Ring *ring, size_t at, const struct perf_event_hea
 {
         size_t n = MIN(sizeof(BpfRecord), RING_SIZE - at);
         BpfRecord record;
+        RingUnload unload;
         RingLoad load;
 
         if (header->type != PERF_RECORD_BPF_EVENT || header->size < sizeof(record))
@@ -111,10 +112,11 @@ static bool take_record(const Ring *ring, size_t at, const struct perf_event_hea
         memcpy((uint8_t *)&record + n, ring->records, sizeof(record) - n);
         load = (RingLoad){ record.id, record.pid, record.time, { 0 } };
         memcpy(load.tag, record.tag, sizeof(load.tag));
+        unload = (RingUnload){ record.id, record.time };
         if (record.type == PERF_BPF_EVENT_PROG_LOAD)
                 g_array_append_val(loads, load);
         else if (record.type == PERF_BPF_EVENT_PROG_UNLOAD)
-                g_array_append_val(unloads, record.id);
+                g_array_append_val(unloads, unload);
         return true;
 }
 

@@ -48,6 +48,12 @@ typedef struct RingLoad {
         uint8_t tag[RING_TAG_SIZE];
 } RingLoad;
 
+/* A program that was unloaded. */
+typedef struct RingUnload {
+        uint32_t id;
+        uint64_t time; /* as above */
+} RingUnload;
+
 /* Elements: Ring. To be freed by g_array_unref(), which unmaps them. */
 GArray *rings_new(void);
 
@@ -55,7 +61,7 @@ GArray *rings_new(void);
  * wake with the data 0. 0 or -errno. */
 int rings_add(GArray *rings, int epoll, int bell, int ring);
 
-/* Reads the ring's records: appends programs to @loads (RingLoad), and ids to @unloads (uint32_t).
+/* Reads the ring's records: appends to @loads (RingLoad) and @unloads (RingUnload).
  * True if nothing can be missing. Makes no system call. */
 bool ring_drain(Ring *ring, GArray *loads, GArray *unloads);
 

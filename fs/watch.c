@@ -40,7 +40,7 @@ G_STATIC_ASSERT(WATCH_TAG_SIZE == RING_TAG_SIZE);
 struct Watch {
         GArray *rings;        /* elements: Ring */
         GArray *loads;        /* of the pass that is being made; elements: RingLoad */
-        GArray *unloads;      /* the same; elements: uint32_t */
+        GArray *unloads;      /* the same; elements: RingUnload */
         GHashTable *unloaded; /* ids whose unload the pass before has met */
         bool spoilt;          /* the pass before may have missed something */
         uint64_t written;     /* rings_written() at the follower's last look */
@@ -111,7 +111,8 @@ int watch_take(Watch *watch, WatchFunc func, void *data, int *wait)
         if (g_hash_table_size(watch->unloaded) > 0)
                 g_hash_table_remove_all(watch->unloaded);
         for (guint i = 0; i < watch->unloads->len; i++) {
-                const WatchEvent event = { .id = g_array_index(watch->unloads, uint32_t, i) };
+                const RingUnload *unload = &g_array_index(watch->unloads, RingUnload, i);
+                const WatchEvent event = { .id = unload->id, .time = unload->time };
 
                 g_hash_table_add(watch->unloaded, GUINT_TO_POINTER(event.id));
                 func(&event, data);
@@ -192,7 +193,7 @@ static Watch *new_empty(void)
 
         watch->rings = rings_new();
         watch->loads = g_array_new(FALSE, FALSE, sizeof(RingLoad));
-        watch->unloads = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+        watch->unloads = g_array_new(FALSE, FALSE, sizeof(RingUnload));
         watch->unloaded = g_hash_table_new(NULL, NULL);
         watch->spoilt = true;
         watch->epoll = watch->waker = -1;

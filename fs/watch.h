@@ -22,12 +22,12 @@ typedef struct Watch Watch;
 
 #define WATCH_TAG_SIZE 8
 
-/* A program was loaded; or unloaded, and then the rest is 0. */
+/* A program was loaded or unloaded. */
 typedef struct WatchEvent {
         bool loaded;
         uint32_t id;
-        uint32_t pid;       /* of the process that loaded it, as RingLoad has it */
-        uint64_t time;      /* when: the kernel's CLOCK_BOOTTIME, in nanoseconds */
+        uint32_t pid;  /* of the process that loaded it, as RingLoad has it; 0 if it was unloaded */
+        uint64_t time; /* when: the kernel's CLOCK_BOOTTIME, in nanoseconds */
         const uint8_t *tag; /* its WATCH_TAG_SIZE bytes, borrowed; NULL if it was unloaded */
 } WatchEvent;
 

@@ -4,7 +4,7 @@
  * A source that changes under those who look at it, at moments that no real kernel can be brought
  * to hit. It has programs 1 to n_progs, and each is bound to the maps MAP and MAP + 1. Each map has
  * one variable, bpf_metadata_level and bpf_metadata_team, which is metadata if its map is frozen.
- * Events are said to be followed; a test sends them.
+ * Events are said to be followed; a test sends them. Each program has lived for a second.
  */
 
 #include "catalog.h"
@@ -65,7 +65,10 @@ int watch_take(Watch *watch, WatchFunc func, void *data, int *wait)
         for (guint i = 0; i < fake->events->len; i++) {
                 int64_t event = g_array_index(fake->events, int64_t, i);
 
-                func(&(WatchEvent){ .loaded = event > 0, .id = ABS(event), .pid = fake->pid },
+                func(&(WatchEvent){ .loaded = event > 0,
+                                    .id = ABS(event),
+                                    .pid = fake->pid,
+                                    .time = event > 0 ? 0 : G_USEC_PER_SEC * 1000 },
                      data);
         }
         g_array_set_size(fake->events, 0);

@@ -127,14 +127,14 @@ static void test_load(World *world, gconstpointer data)
 
 static void test_unload(World *world, gconstpointer data)
 {
-        load_log_went(world->log, 2);
+        load_log_went(world->log, 2, now());
         assert_lines(world, "");
         follow_all(world);
         g_assert_true(g_str_has_prefix(world->lines->str, "event=unload id=2"));
         g_string_truncate(world->lines, 0);
         /* Told twice, and of one that is not known. */
-        load_log_went(world->log, 2);
-        load_log_went(world->log, 7);
+        load_log_went(world->log, 2, now());
+        load_log_went(world->log, 7, now());
         follow_all(world);
         assert_lines(world, "");
 }
@@ -144,7 +144,7 @@ static void test_both(World *world, gconstpointer data)
 {
         load(world, 4, 1000000);
         follow(world);
-        load_log_went(world->log, 4);
+        load_log_went(world->log, 4, now());
         follow_all(world);
         g_assert_true(g_str_has_prefix(world->lines->str,
                                        "event=load id=4 tag=00010203fcfdfeff\nevent=unload id=4 "
@@ -155,13 +155,28 @@ static void test_both(World *world, gconstpointer data)
 static void test_brief(World *world, gconstpointer data)
 {
         load(world, 4, later());
-        load_log_went(world->log, 4);
+        load_log_went(world->log, 4, now());
         load(world, 5, later());
         follow(world);
-        load_log_went(world->log, 5);
+        load_log_went(world->log, 5, now());
         follow_all(world);
         assert_lines(world, "event=brief programs=2 ids=4,5 "
                             "tags=00010203fcfdfeff,00010203fcfdfeff\n");
+}
+
+/* The daemon had no CPU for a while: what happened meanwhile has its own times. */
+static void test_late(World *world, gconstpointer data)
+{
+        uint64_t loaded = now() - 5 * UINT64_C(1000000000);
+
+        load(world, 4, loaded);
+        load_log_went(world->log, 4, loaded + 1000000);
+        load(world, 5, loaded);
+        load_log_went(world->log, 5, loaded + 2042 * UINT64_C(1000000));
+        follow_all(world);
+        assert_lines(world, "event=load id=5 tag=00010203fcfdfeff\n"
+                            "event=unload id=5 tag=00010203fcfdfeff lived_s=2.042\n"
+                            "event=brief programs=1 ids=4 tags=00010203fcfdfeff\n");
 }
 
 /* Nothing is known of it but what the event tells. */
@@ -206,8 +221,8 @@ static void test_counts(World *world, gconstpointer data)
         world->fake.source.counted(5, &none, world->fake.source.counted_data);
         world->fake.source.counted(77, &counts, world->fake.source.counted_data);
         g_string_truncate(world->lines, 0);
-        load_log_went(world->log, 4);
-        load_log_went(world->log, 5);
+        load_log_went(world->log, 4, now());
+        load_log_went(world->log, 5, now());
         follow_all(world);
         g_assert_nonnull(strstr(world->lines->str, " run_time_ns=12 run_cnt=3 run_age_s="));
         g_assert_null(strstr(strstr(world->lines->str, "id=5"), "run_"));
@@ -223,7 +238,7 @@ static void test_events_end(World *world, gconstpointer data)
         assert_lines(world, "event=load id=4 tag=00010203fcfdfeff\n"
                             "event=stop error=\"Broken pipe\"\n");
         load(world, 5, now());
-        load_log_went(world->log, 3);
+        load_log_went(world->log, 3, now());
         follow_all(world);
         load_log_free(g_steal_pointer(&world->log));
         assert_lines(world, "");
@@ -243,7 +258,7 @@ static void test_nobody_takes_lines(World *world, gconstpointer data)
         g_assert_cmpint(wait, ==, -EPIPE);
         world->refuses = false;
         load(world, 6, now());
-        load_log_went(world->log, 3);
+        load_log_went(world->log, 3, now());
         g_assert_cmpint(follow(world), ==, -1);
         load_log_free(g_steal_pointer(&world->log));
         assert_lines(world, "");
@@ -280,9 +295,9 @@ static void test_events(World *world, gconstpointer data)
 static void test_end(World *world, gconstpointer data)
 {
         load(world, 4, 1);
-        load_log_went(world->log, 3);
+        load_log_went(world->log, 3, now());
         load(world, 5, now());
-        load_log_went(world->log, 5);
+        load_log_went(world->log, 5, now());
         load_log_free(g_steal_pointer(&world->log));
         g_assert_true(g_str_has_prefix(world->lines->str, "event=load id=4"));
         g_assert_nonnull(strstr(world->lines->str, "event=unload id=3"));
@@ -300,7 +315,7 @@ static void test_storm(World *world, gconstpointer data)
         for (uint32_t id = 10; id < 10 + n; id++)
                 load_log_came(world->log, id, 4711, later(), tag, sizeof(tag));
         for (uint32_t id = 10; id < 10 + n; id++)
-                load_log_went(world->log, id);
+                load_log_went(world->log, id, now());
         follow_all(world);
         storm = strstr(world->lines->str, "event=storm loads=100 unloads=100 ");
         g_assert_nonnull(storm);
@@ -326,7 +341,7 @@ static void test_looks_in_a_storm(World *world, gconstpointer data)
         g_assert_nonnull(strstr(world->lines->str, wanted));
         g_string_truncate(world->lines, 0);
         for (uint32_t id = 4; id < last; id++)
-                load_log_went(world->log, id);
+                load_log_went(world->log, id, now());
         follow_all(world);
         g_assert_nonnull(strstr(world->lines->str, " type=xdp"));
         g_assert_null(strstr(world->lines->str, " tag="));
@@ -343,7 +358,7 @@ static void test_left_out(World *world, gconstpointer data)
         follow_all(world);
         g_assert_null(strstr(world->lines->str, "event=load id=4 "));
         g_string_truncate(world->lines, 0);
-        load_log_went(world->log, 4);
+        load_log_went(world->log, 4, now());
         follow_all(world);
         g_assert_true(g_str_has_prefix(world->lines->str, "event=unload id=4 type=xdp"));
         g_string_truncate(world->lines, 0);
@@ -356,7 +371,7 @@ static void test_gone_at_once(World *world, gconstpointer data)
                 for (uint32_t id = 1000; id < 1000 + LOAD_LOG_WAITING; id++) {
                         load_log_came(world->log, id + i * LOAD_LOG_WAITING, 4711, later(), tag,
                                       sizeof(tag));
-                        load_log_went(world->log, id + i * LOAD_LOG_WAITING);
+                        load_log_went(world->log, id + i * LOAD_LOG_WAITING, now());
                 }
                 /* One go is not always enough for all of them. */
                 for (guint n = 0; n < 10; n++)
@@ -379,6 +394,7 @@ int main(int argc, char **argv)
                 { "/load-log/unload", test_unload },
                 { "/load-log/both", test_both },
                 { "/load-log/brief", test_brief },
+                { "/load-log/late", test_late },
                 { "/load-log/unreadable", test_unreadable },
                 { "/load-log/compare", test_compare },
                 { "/load-log/counts", test_counts },

@@ -222,6 +222,7 @@ static void test_who(void)
                 g_autoptr(GArray) events = g_array_new(FALSE, FALSE, sizeof(WatchEvent));
                 uint64_t before = boot_time();
                 guint n_found = 0;
+                uint32_t found = 0;
                 pid_t pid = fork();
 
                 if (pid == 0) {
@@ -235,11 +236,12 @@ static void test_who(void)
                 for (guint j = 0; j < events->len; j++) {
                         const WatchEvent *event = &g_array_index(events, WatchEvent, j);
 
-                        if (!event->loaded || event->pid != (uint32_t)pid)
+                        if (event->loaded ? event->pid != (uint32_t)pid : event->id != found)
                                 continue;
                         g_assert_cmpuint(event->time, >, before);
                         g_assert_cmpuint(event->time, <, boot_time());
-                        n_found++;
+                        n_found += event->loaded;
+                        found = event->id;
                 }
                 g_assert_cmpuint(n_found, ==, 1);
                 /* From now on, records are longer. */
