@@ -2,6 +2,7 @@
 """Real programs in the real kernel, and real mounts. The suite runs in a mount namespace of its own
 into which the project is installed; nothing that it mounts or pins outlives it."""
 
+import contextlib
 import errno
 import functools
 import json
@@ -49,6 +50,18 @@ def eventually(condition, seconds=20):
     while not condition():
         assert time.monotonic() < end, "it did not come true in time"
         time.sleep(0.005)
+
+
+@contextlib.contextmanager
+def remembered(*paths):
+    """The kernel does not forget these files meanwhile, as it may at any time, and with them their
+    numbers: tests beside this one make it drop its caches."""
+    fds = [os.open(path, os.O_PATH | os.O_NOFOLLOW) for path in paths]
+    try:
+        yield
+    finally:
+        for fd in fds:
+            os.close(fd)
 
 
 def broker_of(pid):

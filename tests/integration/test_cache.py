@@ -32,17 +32,20 @@ def read_all(paths):
     return ok("grep", "-H", "", *paths, timeout=10)
 
 
-def read_without(serving, paths, attributes):
-    """Reads the files, then again while the daemon is stopped. False if that was in vain."""
-    before = read_all(paths)
+def look_at_all(paths):
+    """The texts of files, and their numbers and sizes."""
+    return read_all(paths), ok("stat", "-c", "%i %s", *paths, timeout=10)
+
+
+def read_without(serving, paths):
+    """Looks at the files, then again while the daemon is stopped. False if that was in vain."""
+    before = look_at_all(paths)
     with stopped(serving):
         try:
-            again = read_all(paths)
-            shown = ok("stat", "-c", "%i %s", *paths, timeout=10).split()
+            again = look_at_all(paths)
         except subprocess.TimeoutExpired:
             return False
     assert again == before
-    assert shown == [str(number) for one in attributes for number in (one.st_ino, one.st_size)]
     return True
 
 
@@ -60,8 +63,7 @@ def test_what_was_read_needs_no_daemon(daemon, mountpoint, program, where):
     changing = {"run_time_ns", "run_cnt", "recursion_misses", "map_ids", "attached", "pinned"}
     paths = [path for path in directory.iterdir() if path.is_file() and path.name not in changing]
     assert paths
-    attributes = [path.stat() for path in paths]
-    assert any(read_without(serving, paths, attributes) for _ in range(TRIES))
+    assert any(read_without(serving, paths) for _ in range(TRIES))
 
 
 def test_without_events_the_daemon_is_asked_each_time(daemon, mountpoint, program):

@@ -9,7 +9,7 @@ import os
 import pytest
 
 import bpf
-from conftest import need_btf, need_name, ok
+from conftest import need_btf, need_name, ok, remembered
 
 OWN = {"info", "maps"}
 
@@ -193,9 +193,9 @@ def test_a_value_that_changes_is_a_new_file(tree, bound, fds):
                       freeze=False)
     data = fds[-1]
     oncall = tree / str(number) / "oncall"
-    number_before = oncall.stat().st_ino
-    assert oncall.stat().st_ino == number_before
     with open(oncall, "rb") as old, open(tree / str(number) / "app", "rb") as never_read:
+        number_before = oncall.stat().st_ino
+        assert oncall.stat().st_ino == number_before
         assert old.read() == b"net-team\n"
         bpf.map_update(data, 0, b"new-team\0other\0")
         assert oncall.read_text() == "new-team\n"
@@ -234,12 +234,13 @@ def test_struct_members_that_change(tree, hand, fds):
     bpf.bind(fd, data)
     point = tree / str(number) / "point"
     assert (point / "x").read_text() == "1\n" and (point / "y").read_text() == "2\n"
-    before = (point / "x").stat().st_ino, (point / "y").stat().st_ino
-    bpf.map_update(data, 0, bytes([1, 0, 0, 0, 3, 0, 0, 0]))
-    assert (point / "x").read_text() == "1\n" and (point / "y").read_text() == "3\n"
-    # What did not change is the same file.
-    assert (point / "x").stat().st_ino == before[0]
-    assert (point / "y").stat().st_ino != before[1]
+    with remembered(point / "x", point / "y"):
+        before = (point / "x").stat().st_ino, (point / "y").stat().st_ino
+        bpf.map_update(data, 0, bytes([1, 0, 0, 0, 3, 0, 0, 0]))
+        assert (point / "x").read_text() == "1\n" and (point / "y").read_text() == "3\n"
+        # What did not change is the same file.
+        assert (point / "x").stat().st_ino == before[0]
+        assert (point / "y").stat().st_ino != before[1]
 
 
 # Which maps have global data.
@@ -424,12 +425,13 @@ def test_names_of_programs(tree, hand):
 def test_names_stay_as_maps_are_bound(tree, bound, fds):
     fd, number = bound([("bpf_metadata_a", "0")], name=b"same")
     directory = tree / str(number)
-    inode = (directory / "a").stat().st_ino
-    for i in range(1, 12):
-        fds.append(bpf.metadata_map([("bpf_metadata_a", str(i))], name=b"same"))
-        bpf.bind(fd, fds[-1])
-        assert (directory / f"a~{i + 1}").read_text() == f"{i}\n"
-        assert (directory / "maps" / f"same~{i + 1}" / "vars" / "bpf_metadata_a").read_text() == \
-            f"{i}\n"
-    assert (directory / "a").stat().st_ino == inode
+    with remembered(directory / "a"):
+        inode = (directory / "a").stat().st_ino
+        for i in range(1, 12):
+            fds.append(bpf.metadata_map([("bpf_metadata_a", str(i))], name=b"same"))
+            bpf.bind(fd, fds[-1])
+            assert (directory / f"a~{i + 1}").read_text() == f"{i}\n"
+            assert (directory / "maps" / f"same~{i + 1}" / "vars" / "bpf_metadata_a").read_text() == \
+                f"{i}\n"
+        assert (directory / "a").stat().st_ino == inode
     assert len(metadata(directory)) == 12

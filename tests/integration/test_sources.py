@@ -11,7 +11,7 @@ import pytest
 
 import bpf
 from bpf import Btf
-from conftest import SOURCES, need_name, ok
+from conftest import SOURCES, need_name, ok, remembered
 
 
 def read(program, key):
@@ -141,5 +141,7 @@ def test_too_large(made):
 def test_is_cached_for_ever(load, tree):
     """A file that can't change keeps its inode."""
     info = tree / str(load("hello").id) / "info"
-    first = [(info / key).stat().st_ino for key in ("sources", "functions")]
-    assert first == [(info / key).stat().st_ino for key in ("sources", "functions")]
+    files = [info / key for key in ("sources", "functions")]
+    with remembered(*files):
+        first = [file.stat().st_ino for file in files]
+        assert first == [file.stat().st_ino for file in files]

@@ -20,7 +20,7 @@ import time
 import pytest
 
 import bpf
-from conftest import eventually, ok, run
+from conftest import eventually, ok, remembered, run
 from vanished import OTHERS, said_of_ours, unexplained
 
 # What bpftool has from elsewhere than the kernel's description of the object: from /proc of all
@@ -304,8 +304,10 @@ def test_inode_numbers_differ(tree, load):
     program = load("types")
     numbers = [path.lstat().st_ino for path in walk(tree / str(program.id))]
     assert len(set(numbers)) == len(numbers)
-    entries = {entry.name: entry.inode() for entry in os.scandir(tree / str(program.id))}
-    assert entries == {name: (tree / str(program.id) / name).lstat().st_ino for name in entries}
+    files = {name: tree / str(program.id) / name for name in os.listdir(tree / str(program.id))}
+    with remembered(*files.values()):
+        entries = {entry.name: entry.inode() for entry in os.scandir(tree / str(program.id))}
+        assert entries == {name: file.lstat().st_ino for name, file in files.items()}
 
 
 # Read only.
@@ -778,8 +780,8 @@ def test_changed_values_are_new_files(tree, hand, fds):
     path = tree / str(number) / "info" / "run_cnt"
     fds.append(bpf.enable_run_stats())
     bpf.run_once(fd)
-    first = path.stat().st_ino
     with open(path, encoding="ascii") as old:
+        first = path.stat().st_ino
         before = int(old.read())
         assert before > 0
         assert path.stat().st_ino == first
