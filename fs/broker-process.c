@@ -31,6 +31,7 @@ typedef struct Process {
         dev_t mounted;     /* of the mounted tree */
         uint8_t *room;     /* for lists, see BrokerEnds; NULL: nobody asks for one */
         NetnsLook *netns;  /* NULL: nobody asks for it */
+        HoldersKept *kept; /* by looks at processes */
         HoldersLook *look; /* that is under way; NULL: none */
         Question looked;   /* the question that it answers */
         GByteArray *text;  /* to be sent behind the answer */
@@ -115,7 +116,7 @@ static int begin_look(Process *process, const Question *question)
         if (!process->room)
                 return -EINVAL;
         g_clear_pointer(&process->look, holders_look_free);
-        r = holders_look_new(question->pid, &process->look);
+        r = holders_look_new(question->pid, process->kept, &process->look);
         process->looked = *question;
         return r < 0 ? r : -EINPROGRESS;
 }
@@ -236,6 +237,7 @@ void broker_process_run(const BrokerWork *work_to_do, const BrokerEnds *ends)
                 .rings = ends->rings,
                 .device = work_to_do->device,
                 .room = ends->room,
+                .kept = holders_kept_new(),
                 .text = g_byte_array_new(),
         };
         int r = prepare(&process);

@@ -8,6 +8,7 @@
 #include "holders-look.h"
 
 #include "cpu-time.h"
+#include "holders-kept.h"
 #include "process-look.h"
 #include "records.h"
 
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdalign.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,9 +26,12 @@
 /* A step is a look at so many descriptors of one process, or passes so many processes by. */
 #define FDS_A_STEP 64
 #define NAMES_A_STEP 1024
+/* Bytes of /proc/PID/fd that are read at a time: some hundred entries. */
+#define LISTED 8192
 
 struct HoldersLook {
-        GByteArray *out; /* the list; owned */
+        HoldersKept *kept; /* borrowed */
+        GByteArray *out;   /* the list; owned */
         Records list;
         uint32_t from; /* processes before this one are left out */
         DIR *proc;
@@ -37,10 +42,15 @@ struct HoldersLook {
         /* The process that is looked at: */
         uint32_t pid;
         guint start; /* of its records in the list */
-        DIR *fds;    /* its /proc/PID/fd: entries below it belong to this process only. NULL: the
-                        next process is to be looked at */
+        int fds;     /* its /proc/PID/fd: entries below it belong to this process only. -1: the next
+                        process is to be looked at */
         guint n_fds; /* how many were looked at */
         bool holds;  /* it is known to hold anything, and has a record */
+        const HoldersSaw *before; /* it has not run since then: only links are looked at. Borrowed;
+                                     NULL: all are */
+        HoldersSaw *saw;          /* owned; NULL: what is seen of it can't be kept */
+        alignas(struct dirent64) char listed[LISTED]; /* the part of fds that was read last */
+        size_t at, end;                               /* its entries that come next */
 };
 
 /* The names of an object's descriptors, and the lines of its fdinfo that have ids. */
@@ -87,7 +97,7 @@ static bool read_fdinfo(const HoldersLook *look, const char *name, char text[MAX
         int fd;
 
         snprintf(path, sizeof(path), "../fdinfo/%s", name);
-        fd = openat(dirfd(look->fds), path, O_RDONLY | O_CLOEXEC);
+        fd = openat(look->fds, path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
                 return false;
         n = read(fd, text, MAX_FDINFO - 1);
@@ -101,17 +111,42 @@ static bool add_process(HoldersLook *look)
 {
         g_autoptr(GByteArray) text = g_byte_array_new();
 
-        if (process_look_names(dirfd(look->fds), text) < 0)
+        if (process_look_names(look->fds, text) < 0)
                 return false;
         add(look, HOLDER_PROCESS, look->pid, text->data, text->len);
         look->holds = !look->list.cut;
         return look->holds;
 }
 
+/* Adds what @text, the fdinfo of a descriptor, tells. */
+static void add_ids(HoldersLook *look, const Named *named, const char *text)
+{
+        for (guint i = 0; i < G_N_ELEMENTS(named->ids) && named->ids[i].key; i++) {
+                const HolderRecord record = { named->ids[i].kind,
+                                              number_of(text, named->ids[i].key), 0 };
+
+                if (record.id == 0)
+                        continue;
+                records_add(&look->list, &record, sizeof(record), NULL, 0);
+                if (look->saw && named->ids[0].kind != HOLDER_LINK)
+                        g_byte_array_append(look->saw->list, (const guint8 *)&record,
+                                            sizeof(record));
+        }
+}
+
+/* Another process may give it another program. */
+static void note_link(HoldersLook *look, const char *name)
+{
+        uint32_t number = g_ascii_strtoull(name, NULL, 10);
+
+        if (look->saw)
+                g_array_append_val(look->saw->links, number);
+}
+
 static void look_at_fd(HoldersLook *look, const char *name)
 {
         char target[32], text[MAX_FDINFO];
-        ssize_t n = readlinkat(dirfd(look->fds), name, target, sizeof(target) - 1);
+        ssize_t n = readlinkat(look->fds, name, target, sizeof(target) - 1);
 
         if (n <= 0)
                 return;
@@ -119,69 +154,116 @@ static void look_at_fd(HoldersLook *look, const char *name)
         for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
                 if (strcmp(target, names[i].target) != 0)
                         continue;
-                if ((!look->holds && !add_process(look)) || !read_fdinfo(look, name, text))
-                        return;
-                for (guint k = 0; k < G_N_ELEMENTS(names[i].ids) && names[i].ids[k].key; k++) {
-                        uint32_t id = number_of(text, names[i].ids[k].key);
-
-                        if (id != 0)
-                                add(look, names[i].ids[k].kind, id, NULL, 0);
-                }
+                if (names[i].ids[0].kind == HOLDER_LINK)
+                        note_link(look, name);
+                if ((look->holds || add_process(look)) && read_fdinfo(look, name, text))
+                        add_ids(look, &names[i], text);
         }
 }
 
 static void end_process(HoldersLook *look)
 {
-        g_clear_pointer(&look->fds, closedir);
+        if (look->saw)
+                holders_kept_add(look->kept, look->pid, g_steal_pointer(&look->saw));
+        if (look->fds >= 0)
+                close(look->fds);
+        look->fds = -1;
         look->n_ended++;
+}
+
+/* The next name in /proc/PID/fd, borrowed; NULL: there is none. */
+static const char *next_listed(HoldersLook *look)
+{
+        for (;;) {
+                const struct dirent64 *entry = (const void *)(look->listed + look->at);
+
+                if (look->at == look->end) {
+                        ssize_t n = getdents64(look->fds, look->listed, sizeof(look->listed));
+
+                        if (n <= 0)
+                                return NULL;
+                        look->at = 0;
+                        look->end = n;
+                        continue;
+                }
+                look->at += entry->d_reclen;
+                if (g_ascii_isdigit(entry->d_name[0]))
+                        return entry->d_name;
+        }
+}
+
+/* The same of those that have to be looked at. */
+static const char *next_fd(HoldersLook *look, char name[16])
+{
+        if (!look->before)
+                return next_listed(look);
+        if (look->n_fds == look->before->links->len)
+                return NULL;
+        snprintf(name, 16, "%u", g_array_index(look->before->links, uint32_t, look->n_fds));
+        return name;
 }
 
 /* Any user may have a process with half a million descriptors: it gets no more than its part of the
  * time. */
 static void look_at_fds(HoldersLook *look)
 {
-        struct dirent *entry;
+        for (guint i = 0; i < FDS_A_STEP && !look->list.cut; i++) {
+                char number[16];
+                const char *name = next_fd(look, number);
 
-        for (guint i = 0; i < FDS_A_STEP && !look->list.cut;) {
-                entry = readdir(look->fds);
-                if (entry && !g_ascii_isdigit(entry->d_name[0]))
-                        continue;
-                if (entry && look->n_fds == HOLDERS_MAX_FDS)
+                if (name && look->n_fds == HOLDERS_MAX_FDS) {
                         add(look, HOLDER_LARGE, look->pid, NULL, 0);
-                if (!entry || look->n_fds == HOLDERS_MAX_FDS) {
+                        g_clear_pointer(&look->saw, holders_saw_free);
+                        name = NULL;
+                }
+                if (!name) {
                         end_process(look);
                         return;
                 }
-                look_at_fd(look, entry->d_name);
+                look_at_fd(look, name);
                 look->n_fds++;
-                i++;
         }
+}
+
+/* What it holds is as it was, but its cgroup may be another one. */
+static void add_before(HoldersLook *look)
+{
+        const HoldersSaw *before = look->before;
+
+        if ((before->list->len > 0 || before->links->len > 0) && add_process(look))
+                records_add(&look->list, before->list->data, before->list->len, NULL, 0);
 }
 
 /* If a process ends meanwhile, it holds nothing. */
 static void begin_process(HoldersLook *look, uint32_t pid)
 {
+        gint64 now = g_get_monotonic_time();
+        HoldersStamp stamp;
         char path[32];
-        int fds;
 
         snprintf(path, sizeof(path), "%u/fd", pid);
-        fds = openat(dirfd(look->proc), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        look->fds = openat(dirfd(look->proc), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         look->pid = pid;
         look->start = look->out->len;
         look->holds = false;
         look->n_fds = 0;
-        if (fds >= 0)
-                look->fds = fdopendir(fds);
-        if (look->fds)
-                return;
-        if (errno != ENOENT && errno != ESRCH) {
+        look->at = look->end = 0;
+        look->before = NULL;
+        if (look->fds < 0) {
                 int32_t error = errno;
 
-                add(look, HOLDER_CLOSED, pid, &error, sizeof(error));
+                if (error != ENOENT && error != ESRCH)
+                        add(look, HOLDER_CLOSED, pid, &error, sizeof(error));
+                end_process(look);
+                return;
         }
-        if (fds >= 0)
-                close(fds);
-        end_process(look);
+        if (!look->kept || !holders_stamp_read(look->fds, &stamp))
+                return;
+        look->before = holders_kept_find(look->kept, pid, &stamp, now);
+        if (look->before)
+                add_before(look);
+        else
+                look->saw = holders_saw_new(look->fds, &stamp, now);
 }
 
 /* False: there is none. /proc lists processes in the order of their pids (proc_pid_readdir() of the
@@ -212,15 +294,19 @@ static bool is_late(const HoldersLook *look)
                                      cpu_time(CLOCK_PROCESS_CPUTIME_ID) > look->cpu_until);
 }
 
-int holders_look_new(uint32_t from, HoldersLook **out)
+int holders_look_new(uint32_t from, HoldersKept *kept, HoldersLook **out)
 {
         DIR *proc = opendir("/proc");
         HoldersLook *look;
 
         if (!proc)
                 return -errno;
+        if (kept)
+                holders_kept_sweep(kept, g_get_monotonic_time());
         look = g_new0(HoldersLook, 1);
+        look->kept = kept;
         look->from = from;
+        look->fds = -1;
         look->out = g_byte_array_new();
         look->list = (Records){ look->out, HOLDERS_MAX_LIST - sizeof(HolderRecord) };
         look->until = g_get_monotonic_time() + HOLDERS_LOOK_MAX_MS * G_TIME_SPAN_MILLISECOND;
@@ -236,7 +322,9 @@ void holders_look_free(HoldersLook *look)
 {
         if (!look)
                 return;
-        g_clear_pointer(&look->fds, closedir);
+        if (look->fds >= 0)
+                close(look->fds);
+        g_clear_pointer(&look->saw, holders_saw_free);
         g_clear_pointer(&look->proc, closedir);
         g_byte_array_unref(look->out);
         g_free(look);
@@ -247,9 +335,9 @@ bool holders_look_step(HoldersLook *look)
         look->cut = look->cut || is_late(look);
         if (look->cut || look->list.cut)
                 return false;
-        if (!look->fds && !begin_next(look))
+        if (look->fds < 0 && !begin_next(look))
                 return false;
-        if (look->fds)
+        if (look->fds >= 0)
                 look_at_fds(look);
         return true;
 }
@@ -257,7 +345,7 @@ bool holders_look_step(HoldersLook *look)
 /* Nothing is told of a process that was not looked at to its end. */
 const GByteArray *holders_look_list(HoldersLook *look)
 {
-        bool full = look->list.cut, in_process = full || look->fds;
+        bool full = look->list.cut, in_process = full || look->fds >= 0;
 
         look->list.cut = false;
         look->list.end += sizeof(HolderRecord);

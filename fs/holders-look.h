@@ -9,12 +9,13 @@
  * It is for a process of its own: the look needs CAP_SYS_PTRACE (ptrace_may_access() of
  * proc_pid_fd(5)), and finds nothing in a process with Landlock. It reads numbers only, and passes
  * names on unchanged. System calls: openat(2) for reading, getdents64(2), readlinkat(2), read(2),
- * fstat(2), fcntl(2) with F_GETFL, lseek(2), close(2), clock_gettime(2).
+ * fstat(2), fstatat(2), fcntl(2) with F_GETFL, lseek(2), close(2), clock_gettime(2).
  *
  * While the kernel tells of a descriptor, it holds the object. If the owner closes the descriptor
  * in that moment, the object goes when our read ends.
  */
 
+#include "holders-kept.h"
 #include "holders-list.h"
 
 #include <glib.h>
@@ -24,9 +25,9 @@
 /* A look that is under way. */
 typedef struct HoldersLook HoldersLook;
 
-/* Begins a look at the processes with the pid @from and above. 0; or -errno: /proc can't be read.
- */
-int holders_look_new(uint32_t from, HoldersLook **out);
+/* Begins a look at the processes with the pid @from and above. @kept, which serves one look at a
+ * time, is borrowed; NULL: nothing is kept. 0; or -errno: /proc can't be read. */
+int holders_look_new(uint32_t from, HoldersKept *kept, HoldersLook **out);
 void holders_look_free(HoldersLook *look);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HoldersLook, holders_look_free)
 

@@ -166,6 +166,19 @@ def test_unit_and_container(tree, hand, group, hold, path, key, value):  # noqa:
     assert (shown / key).read_text() == f"{value}\n"
 
 
+def test_who_sleeps_may_be_moved(tree, hand, group, hold):  # noqa: F811
+    """Its cgroup is another one, though it has not run meanwhile."""
+    fd, number = hand()
+    groups = [group(f"bpfmetafs_test_{os.getpid()}.slice/{name}.service") for name in ("one", "other")]
+    other = hold(fd, cgroup=groups[0])
+    unit = tree / str(number) / "info" / "pids" / str(other.pid) / "unit"
+    eventually(unit.exists)
+    for i in range(4):
+        assert unit.read_text() == f"{groups[i % 2].name}\n"
+        (groups[1 - i % 2] / "cgroup.procs").write_text(str(other.pid))
+        eventually(lambda: unit.read_text() == f"{groups[1 - i % 2].name}\n")
+
+
 def test_a_hostile_name_is_escaped(tree, hand, hold):
     fd, number = hand()
     other = hold(fd, name="a\x1b[31m\n(b)\\")

@@ -8,12 +8,16 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -555,20 +559,32 @@ static void test_ahead_in_vain(void)
         assert_pids(holders, HOLDER_PROG, 5, "");
 }
 
+/* The real other half. */
+typedef struct Real {
+        HoldersKept *kept;
+        uint32_t from;
+} Real;
+
+static void real_clear(Real *real)
+{
+        holders_kept_free(real->kept);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Real, real_clear)
+
 /* Looks only when somebody waits. */
 static int begin_look(void *data, uint32_t from)
 {
-        *(uint32_t *)data = from;
+        ((Real *)data)->from = from;
         return 0;
 }
 
 static int look(void *data, int wait, GByteArray *out, gint64 *ended)
 {
-        const uint32_t *from = data;
+        const Real *half = data;
         g_autoptr(HoldersLook) real = NULL;
         const GByteArray *list;
 
-        g_assert_cmpint(holders_look_new(*from, &real), ==, 0);
+        g_assert_cmpint(holders_look_new(half->from, half->kept, &real), ==, 0);
         while (holders_look_step(real))
                 ;
         list = holders_look_list(real);
@@ -634,8 +650,8 @@ static void family_end_child(const Family *family)
 
 static void test_real_processes(void)
 {
-        uint32_t from;
-        g_autoptr(Holders) holders = holders_new(&real_ops, &from);
+        g_auto(Real) half = { .kept = holders_kept_new() };
+        g_autoptr(Holders) holders = holders_new(&real_ops, &half);
         g_autoptr(Info) info = NULL;
         gint64 now = g_get_monotonic_time();
         Family family = family_new(0);
@@ -654,6 +670,209 @@ static void test_real_processes(void)
         close(family.map);
 }
 
+/* Who gets and closes a descriptor of a process. */
+typedef enum Opener {
+        ITS_ONLY_THREAD,
+        ANOTHER_THREAD, /* the first one sleeps */
+        ANOTHER_PROCESS /* with the same table of descriptors */
+} Opener;
+
+typedef struct Commands {
+        int there[2], back[2]; /* pipes */
+} Commands;
+
+/* Opens a map, or closes the last one, for each byte that comes, and answers with the id or 0. */
+static void *serve(void *data)
+{
+        const Commands *commands = data;
+        struct bpf_map_info info;
+        uint32_t length = sizeof(info);
+        int map = -1;
+        char byte;
+
+        while (read(commands->there[0], &byte, 1) == 1) {
+                memset(&info, 0, sizeof(info));
+                if (map < 0) {
+                        map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "held", 4, 4, 1, NULL);
+                        if (bpf_obj_get_info_by_fd(map, &info, &length) < 0)
+                                _exit(1);
+                } else {
+                        close(map);
+                        map = -1;
+                }
+                if (write(commands->back[1], &info.id, sizeof(info.id)) != sizeof(info.id))
+                        _exit(1);
+        }
+        _exit(0);
+}
+
+static pid_t start(Opener opener, Commands *commands)
+{
+        pid_t child = fork();
+        pthread_t thread;
+
+        if (child != 0)
+                return child;
+        close(commands->there[1]);
+        close(commands->back[0]);
+        if (opener == ITS_ONLY_THREAD)
+                serve(commands);
+        if (opener == ANOTHER_THREAD && pthread_create(&thread, NULL, serve, commands) != 0)
+                _exit(1);
+        if (opener == ANOTHER_PROCESS &&
+            syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL) == 0)
+                serve(commands);
+        for (;;)
+                pause();
+}
+
+static uint32_t command(const Commands *commands)
+{
+        uint32_t id;
+
+        g_assert_cmpint(write(commands->there[1], "", 1), ==, 1);
+        g_assert_cmpint(read(commands->back[0], &id, sizeof(id)), ==, sizeof(id));
+        return id;
+}
+
+/* Looks once, or as often as it takes. */
+static void assert_seen(Holders *holders, uint32_t map, pid_t child, bool held, bool at_once)
+{
+        static gint64 looks;
+
+        do
+                g_assert_cmpint(holders_update(holders, g_get_monotonic_time() + LONG * ++looks),
+                                ==, 0);
+        while (!at_once && holders_has(holders, HOLDER_MAP, map, child) != held);
+        g_assert_true(holders_has(holders, HOLDER_MAP, map, child) == held);
+}
+
+/* Though it is not looked at anew if it has not run. */
+static void test_every_change_is_seen(gconstpointer data)
+{
+        Opener opener = GPOINTER_TO_UINT(data);
+        g_auto(Real) half = { .kept = holders_kept_new() };
+        g_autoptr(Holders) holders = holders_new(&real_ops, &half);
+        bool at_once = opener != ANOTHER_PROCESS;
+        Commands commands;
+        pid_t child;
+
+        g_assert_cmpint(pipe(commands.there), ==, 0);
+        g_assert_cmpint(pipe(commands.back), ==, 0);
+        child = start(opener, &commands);
+        for (int i = 0; i < (at_once ? 20 : 1); i++) {
+                uint32_t map = command(&commands);
+
+                assert_seen(holders, map, child, true, at_once);
+                assert_seen(holders, map, child, true, true);
+                g_assert_cmpuint(command(&commands), ==, 0);
+                assert_seen(holders, map, child, false, at_once);
+                assert_seen(holders, map, child, false, true);
+        }
+        g_assert_cmpint(kill(child, SIGKILL), ==, 0);
+        g_assert_cmpint(waitpid(child, NULL, 0), ==, child);
+        for (int i = 0; i < 2; i++) {
+                close(commands.there[i]);
+                close(commands.back[i]);
+        }
+}
+
+static int load(uint32_t *id)
+{
+        const struct bpf_insn code[] = {
+                { .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = SK_PASS },
+                { .code = BPF_JMP | BPF_EXIT },
+        };
+        LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_SK_LOOKUP);
+        struct bpf_prog_info info = { 0 };
+        uint32_t length = sizeof(info);
+        int fd = bpf_prog_load(BPF_PROG_TYPE_SK_LOOKUP, "held", "GPL", code, G_N_ELEMENTS(code),
+                               &options);
+
+        g_assert_cmpint(fd, >=, 0);
+        g_assert_cmpint(bpf_obj_get_info_by_fd(fd, &info, &length), ==, 0);
+        *id = info.id;
+        return fd;
+}
+
+/* A child that has closed these descriptors, and sleeps. */
+static pid_t start_sleeper(const int *closed, guint n)
+{
+        int ready[2];
+        pid_t child;
+        char byte;
+
+        g_assert_cmpint(pipe(ready), ==, 0);
+        child = fork();
+        if (child == 0) {
+                for (guint i = 0; i < n; i++)
+                        close(closed[i]);
+                if (write(ready[1], "", 1) != 1)
+                        _exit(1);
+                for (;;)
+                        pause();
+        }
+        g_assert_cmpint(read(ready[0], &byte, 1), ==, 1);
+        close(ready[0]);
+        close(ready[1]);
+        return child;
+}
+
+/* Another process gives a link another program while its holder sleeps. */
+static void test_link_of_one_who_sleeps(void)
+{
+        g_auto(Real) half = { .kept = holders_kept_new() };
+        g_autoptr(Holders) holders = holders_new(&real_ops, &half);
+        int namespace = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), link, programs[2];
+        uint32_t ids[2];
+        pid_t child;
+
+        for (int i = 0; i < 2; i++)
+                programs[i] = load(&ids[i]);
+        link = bpf_link_create(programs[0], namespace, BPF_SK_LOOKUP, NULL);
+        g_assert_cmpint(link, >=, 0);
+        child = start_sleeper(programs, G_N_ELEMENTS(programs));
+        for (int i = 0; i < 4; i++) {
+                gint64 now = g_get_monotonic_time() + LONG * i;
+
+                g_assert_cmpint(bpf_link_update(link, programs[i % 2], NULL), ==, 0);
+                g_assert_cmpint(holders_update(holders, now), ==, 0);
+                g_assert_true(holders_has(holders, HOLDER_PROG, ids[i % 2], child));
+                g_assert_false(holders_has(holders, HOLDER_PROG, ids[1 - i % 2], child));
+        }
+        g_assert_cmpint(kill(child, SIGKILL), ==, 0);
+        g_assert_cmpint(waitpid(child, NULL, 0), ==, child);
+        close(link);
+        close(namespace);
+        for (int i = 0; i < 2; i++)
+                close(programs[i]);
+}
+
+static void test_kept(void)
+{
+        g_autoptr(HoldersKept) kept = holders_kept_new();
+        const HoldersStamp stamp = { "1 2 3\n" }, other = { "1 2 4\n" };
+        int fds = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        gint64 until = HOLDERS_KEPT_MS * G_TIME_SPAN_MILLISECOND;
+        HoldersStamp present;
+        HoldersSaw *saw;
+
+        g_assert_cmpint(fds, >=, 0);
+        g_assert_true(holders_stamp_read(fds, &present));
+        saw = holders_saw_new(fds, &stamp, 0);
+        g_assert_nonnull(saw);
+        holders_kept_add(kept, 20, saw);
+        g_assert_true(holders_kept_find(kept, 20, &stamp, 1) == saw);
+        g_assert_null(holders_kept_find(kept, 20, &other, 1));
+        g_assert_null(holders_kept_find(kept, 21, &stamp, 1));
+        g_assert_null(holders_kept_find(kept, 20, &stamp, until));
+        holders_kept_sweep(kept, 1);
+        g_assert_true(holders_kept_find(kept, 20, &stamp, 1) == saw);
+        holders_kept_sweep(kept, until);
+        g_assert_null(holders_kept_find(kept, 20, &stamp, 1));
+        close(fds);
+}
+
 /* However late it is, a look comes to the end of one process, and tells where to go on. */
 static void test_no_time(void)
 {
@@ -666,7 +885,7 @@ static void test_no_time(void)
                 uint32_t next;
 
                 holders_seen_init(&seen);
-                g_assert_cmpint(holders_look_new(first, &real), ==, 0);
+                g_assert_cmpint(holders_look_new(first, NULL, &real), ==, 0);
                 g_usleep((HOLDERS_LOOK_MAX_MS + 1) * 1000);
                 while (holders_look_step(real))
                         ;
@@ -683,8 +902,8 @@ static void test_no_time(void)
 /* No process keeps those behind it from being seen. */
 static void test_many_descriptors(void)
 {
-        uint32_t from;
-        g_autoptr(Holders) holders = holders_new(&real_ops, &from);
+        g_auto(Real) half = { .kept = holders_kept_new() };
+        g_autoptr(Holders) holders = holders_new(&real_ops, &half);
         g_autoptr(GString) notes = g_string_new(NULL);
         Family large = family_new(HOLDERS_MAX_FDS), other = family_new(0);
         gint64 now = g_get_monotonic_time();
@@ -711,11 +930,18 @@ static void test_many_descriptors(void)
 
 int main(int argc, char **argv)
 {
+        static const char *const openers[] = {
+                [ITS_ONLY_THREAD] = "its-only-thread",
+                [ANOTHER_THREAD] = "another-thread",
+                [ANOTHER_PROCESS] = "another-process",
+        };
+
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/holders/list", test_list);
         g_test_add_func("/holders/broken-lists", test_broken_lists);
         g_test_add_func("/holders/one-look-for-all", test_one_look_for_all);
         g_test_add_func("/holders/long-look", test_long_look);
+        g_test_add_func("/holders/kept", test_kept);
         g_test_add_func("/holders/no-answer", test_no_answer);
         g_test_add_func("/holders/no-other-half", test_no_other_half);
         g_test_add_func("/holders/cut", test_cut);
@@ -729,6 +955,12 @@ int main(int argc, char **argv)
         g_test_add_func("/holders/ahead-of-long-looks", test_ahead_of_long_looks);
         g_test_add_func("/holders/ahead-in-vain", test_ahead_in_vain);
         g_test_add_func("/holders/real-processes", test_real_processes);
+        for (guint i = 0; i < G_N_ELEMENTS(openers); i++) {
+                g_autofree char *name = g_strconcat("/holders/every-change/", openers[i], NULL);
+
+                g_test_add_data_func(name, GUINT_TO_POINTER(i), test_every_change_is_seen);
+        }
+        g_test_add_func("/holders/link-of-one-who-sleeps", test_link_of_one_who_sleeps);
         g_test_add_func("/holders/no-time", test_no_time);
         g_test_add_func("/holders/many-descriptors", test_many_descriptors);
         return g_test_run();
