@@ -315,7 +315,7 @@ static void stop(LoadLog *log)
 
 int load_log_follow(LoadLog *log)
 {
-        int64_t now, next;
+        int64_t now, next, next_old, next_sums;
 
         if (!log->stopped && log->error < 0)
                 stop(log);
@@ -326,10 +326,10 @@ int load_log_follow(LoadLog *log)
         if (g_get_monotonic_time() >= log->later)
                 take_later(log);
         next = step_all(log, &log->waiting);
-        next = MIN(next, step_all(log, &log->old));
-        next = MIN(next, log->later);
+        next_old = step_all(log, &log->old);
         now = g_get_monotonic_time();
-        next = MIN(next, log_out_sums(log->out, now, false));
+        next_sums = log_out_sums(log->out, now, false);
+        next = MIN(MIN(next, next_old), MIN(log->later, next_sums));
         if (log_out_has_ended(log->out)) {
                 stop(log);
                 return -EPIPE;

@@ -80,7 +80,7 @@ static void look_at_owner(const LogPace *pace, LogProgram *program)
 static int64_t look_once(LogPace *pace, LogProgram *program)
 {
         LogWaiting *waiting = program->waiting;
-        int64_t start = cpu_time(CLOCK_THREAD_CPUTIME_ID);
+        int64_t start = cpu_time(CLOCK_THREAD_CPUTIME_ID), spent;
         bool due = g_get_monotonic_time() >= waiting->since + LOG_PACE_MS * G_TIME_SPAN_MILLISECOND;
 
         pace->looking = waiting->load;
@@ -94,7 +94,8 @@ static int64_t look_once(LogPace *pace, LogProgram *program)
                         waiting->looks = LOOKS;
         }
         pace->looking = false;
-        return MAX(cpu_time(CLOCK_THREAD_CPUTIME_ID) - start, 1);
+        spent = cpu_time(CLOCK_THREAD_CPUTIME_ID) - start;
+        return MAX(spent, 1);
 }
 
 void log_pace_look(LogPace *pace, LogProgram *program)

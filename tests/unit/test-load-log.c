@@ -5,6 +5,7 @@
 
 #include "fake.h"
 #include "load-log.h"
+#include "log-pace.h"
 
 #include <syslog.h>
 
@@ -324,6 +325,20 @@ static void test_storm(World *world, gconstpointer data)
         g_string_truncate(world->lines, 0);
 }
 
+/* Those that were there before and one that comes are looked at side by side. */
+static void test_old_and_new(World *world, gconstpointer data)
+{
+        load_log_free(world->log);
+        g_string_truncate(world->lines, 0);
+        world->log = load_log_new(world->catalog, layout_metadata_reserved(), 0, &ops, world);
+        load_log_compare(world->log);
+        /* One such look in a go. */
+        world->fake.look_time = LOG_PACE_GO + 100;
+        load(world, 4, now());
+        follow_all(world);
+        assert_lines(world, "event=start programs=4\nevent=load id=4 tag=00010203fcfdfeff\n");
+}
+
 /* A process loads more programs than there is time to look at. That costs another one no facts, and
  * those of its own that stay are looked at later. */
 static void test_looks_in_a_storm(World *world, gconstpointer data)
@@ -403,6 +418,7 @@ int main(int argc, char **argv)
                 { "/load-log/events", test_events },
                 { "/load-log/end", test_end },
                 { "/load-log/storm", test_storm },
+                { "/load-log/old-and-new", test_old_and_new },
                 { "/load-log/looks-in-a-storm", test_looks_in_a_storm },
                 { "/load-log/left-out", test_left_out },
                 { "/load-log/gone-at-once", test_gone_at_once },
