@@ -39,8 +39,12 @@ Place layout_root(void)
 static int check(Catalog *catalog, const Place *place)
 {
         int r = place->object ? object_check(place->object) : 0;
+        gint64 current;
 
-        return r == 0 ? MIN(layout_current(catalog, place), 0) : r;
+        if (r < 0)
+                return r;
+        current = layout_current(catalog, place);
+        return MIN(current, 0);
 }
 
 gint64 layout_current(Catalog *catalog, const Place *place)
