@@ -20,6 +20,7 @@ import pytest
 import bpf
 from conftest import BPFFS, SLOWNESS, eventually, is_mounted, ok, run
 from receiving import LOG, own_dev
+from test_links import CGROUP_INET_EGRESS, LINK_CREATE, cgroup, skb  # noqa: F401: some are fixtures
 from test_loader import child, group, mounted  # noqa: F401: fixtures
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
@@ -90,18 +91,21 @@ def host(drops, load, mountpoint, tmp_path):
                                 textfile=tmp_path, loaded=loaded, program=by_name["drop_all"],
                                 second=by_name["drop_large"], map=maps["drops"],
                                 rodata=maps["drops.rodata"], plain=load("plain").id,
-                                interface="eth0", tag=loaded.programs[0]["tag"])
+                                interface="eth0", cgroup="/system.slice/edge-agent.service",
+                                tag=loaded.programs[0]["tag"])
     if is_mounted(other):
         ok("umount", other)
 
 
 def placed(code, host):
     """The code for this host: the paths and ids of the pages stand for others."""
-    words = {"/bpfmeta": host.root, "/var/lib/prometheus/node-exporter": host.textfile,
+    words = {"/bpfmeta": host.root, "/system.slice/edge-agent.service": host.cgroup,
+             "/var/lib/prometheus/node-exporter": host.textfile,
              "/tmp": host.tmp, "/mnt": host.other, "131": host.program,
              "132": host.second, "133": host.plain, "30": host.map, "31": host.rodata,
              "hello.bpf.o": host.object, "eth0": host.interface, "d812b1a3dc0f9a8c": host.tag}
-    pattern = (r"/bpfmeta\b|/var/lib/prometheus/node-exporter|/tmp\b|/mnt\b|\b13[123]\b|\b3[01]\b|"
+    pattern = (r"/bpfmeta\b|/system\.slice/edge-agent\.service|/var/lib/prometheus/node-exporter|/tmp\b|"
+               r"/mnt\b|\b13[123]\b|\b3[01]\b|"
                r"hello\.bpf\.o|\beth0\b|\bd812b1a3dc0f9a8c\b")
     return re.sub(pattern, lambda match: str(words[match[0]]), code)
 
@@ -347,7 +351,8 @@ EXPECTED = {
 
 # Recipes with a test of their own below.
 APART = {"Who owns what on this host, complete?", "Tell when a program is unloaded", "Watch programs come and go",
-         "Install and mount", "What has this service loaded?", "What was loaded at three, and is gone by now?"}
+         "Install and mount", "What has this service loaded?", "What was loaded at three, and is gone by now?",
+         "What BPF is on this cgroup?"}
 
 
 @pytest.mark.files
@@ -598,6 +603,29 @@ def test_whose_is_it(host, agent):
 def test_recipe_what_has_this_service_loaded(host, agent):
     assert recipe("What has this service loaded?", host) == [
         f"{host.root}/by/unit/edge-agent.service/{host.plain}/info/name:count_bytes"]
+
+
+def test_recipe_what_is_on_this_cgroup(daemon, host, cgroup, skb, fds):  # noqa: F811
+    daemon()
+    path, above = cgroup
+    below = path / "agent.service"
+    below.mkdir()
+    try:
+        fds.append(os.open(below, os.O_RDONLY))
+        linked = []
+        for directory in fds[-1], above:
+            prog, number = skb()
+            linked.append((number, bpf.call(LINK_CREATE, struct.pack("<IIII", prog, directory,
+                                                                     CGROUP_INET_EGRESS, 0))[0]))
+        host.cgroup = f"/{path.name}/{below.name}"
+        printed = recipe("What BPF is on this cgroup?", host)
+        for _, link in linked:
+            os.close(link)
+        assert [re.sub(r" link \d+$", "", line) for line in printed if path.name in line] == [
+            f"{host.root}/{linked[0][0]}/info/attached:cgroup_inet_egress {host.cgroup}",
+            f"{host.root}/{linked[1][0]}/info/attached:cgroup_inet_egress /{path.name}"]
+    finally:
+        eventually(lambda: run("rmdir", below).returncode == 0)
 
 
 @pytest.mark.files
