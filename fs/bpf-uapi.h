@@ -21,6 +21,7 @@ enum {
         MAP_TYPE_CGRP_STORAGE = 32,
         MAP_TYPE_ARENA = 33,
         MAP_TYPE_INSN_ARRAY = 34,
+        MAP_TYPE_RHASH = 35,
 };
 
 /* enum bpf_link_type */

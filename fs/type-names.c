@@ -18,6 +18,7 @@ static const char *const newer_map_types[] = {
         [MAP_TYPE_CGRP_STORAGE] = "cgrp_storage",
         [MAP_TYPE_ARENA] = "arena",
         [MAP_TYPE_INSN_ARRAY] = "insn_array",
+        [MAP_TYPE_RHASH] = "rhash",
 };
 
 static const char *const newer_link_types[] = {

@@ -369,7 +369,7 @@ def takes_value(size):
 # Types that are younger than Debian's bpftool, by what they are of and their numbers (enum bpf_prog_type, enum
 # bpf_map_type).
 NEWER_TYPES = {("prog", "32"): "netfilter", ("map", "31"): "user_ringbuf", ("map", "32"): "cgrp_storage",
-               ("map", "33"): "arena", ("map", "34"): "insn_array"}
+               ("map", "33"): "arena", ("map", "34"): "insn_array", ("map", "35"): "rhash"}
 
 
 def type_name(kind, shown):

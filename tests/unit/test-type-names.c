@@ -20,12 +20,13 @@ static void test_programs(void)
 
 static void test_maps(void)
 {
-        for (uint32_t i = 0; i <= MAP_TYPE_INSN_ARRAY; i++)
+        for (uint32_t i = 0; i <= MAP_TYPE_RHASH; i++)
                 g_assert_nonnull(map_type_name(i));
         g_assert_cmpstr(map_type_name(BPF_MAP_TYPE_HASH), ==, "hash");
         g_assert_cmpstr(map_type_name(BPF_MAP_TYPE_BLOOM_FILTER), ==, "bloom_filter");
         g_assert_cmpstr(map_type_name(MAP_TYPE_USER_RINGBUF), ==, "user_ringbuf");
         g_assert_cmpstr(map_type_name(MAP_TYPE_INSN_ARRAY), ==, "insn_array");
+        g_assert_cmpstr(map_type_name(MAP_TYPE_RHASH), ==, "rhash");
         g_assert_null(map_type_name(4711));
 }
 
