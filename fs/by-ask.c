@@ -4,6 +4,7 @@
 
 #include "by-ask.h"
 
+#include "cpu-time.h"
 #include "entries.h"
 #include "place.h"
 
@@ -282,7 +283,7 @@ static void look_at_new(By *by, BySet set, int64_t deadline)
                 look->newest = id;
                 if (prog)
                         by_ask(by, prog, set);
-                if (g_get_monotonic_time() > deadline) {
+                if (cpu_time(CLOCK_THREAD_CPUTIME_ID) > deadline) {
                         look->at = 0;
                         return;
                 }
@@ -294,7 +295,8 @@ static void look_at_new(By *by, BySet set, int64_t deadline)
 void by_ask_all(By *by, BySet set, const char *key, const char *value)
 {
         ByLook *look = &by->looks[set];
-        int64_t now = g_get_monotonic_time(), deadline = now + BY_TIME_MS * 1000;
+        int64_t deadline = cpu_time(CLOCK_THREAD_CPUTIME_ID) + BY_TIME_MS * G_TIME_SPAN_MILLISECOND;
+        int64_t now = g_get_monotonic_time();
         g_autoptr(GArray) ids = NULL;
         guint first = 0;
 
@@ -317,7 +319,7 @@ void by_ask_all(By *by, BySet set, const char *key, const char *value)
                         continue;
                 if (by_ask(by, prog, set) && key && has(by, key, value))
                         return;
-                if (g_get_monotonic_time() > deadline) {
+                if (cpu_time(CLOCK_THREAD_CPUTIME_ID) > deadline) {
                         look->resume = id + 1;
                         look->late = ids->len - i - 1;
                         return;

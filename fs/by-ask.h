@@ -21,7 +21,8 @@
 #define BY_LAG_MS 50
 #define BY_TICKS_MS 10
 #define BY_BIND_LAG_MS 1000
-/* Milliseconds that one request may ask, whatever programs make that cost. The next one goes on. */
+/* Milliseconds of a CPU that one request may ask, whatever programs make that cost. The next one
+ * goes on. */
 #define BY_TIME_MS 1000
 /* The most bytes of memory that keys and values may take. */
 #define BY_MAX_BYTES (64u << 20)

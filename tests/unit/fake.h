@@ -36,7 +36,8 @@ typedef struct Fake {
         int map_error[N_MAPS];     /* of map() */
         int value_error[N_MAPS];   /* of map_value() */
         int next_error;            /* of next_prog() */
-        gulong prog_time;          /* microseconds that prog() takes */
+        gulong prog_stop;          /* microseconds in which prog() has no CPU */
+        int64_t prog_time;         /* microseconds of a CPU that prog() takes */
         int64_t look_time;         /* microseconds of a CPU that prog_look() takes */
         const char *type;          /* of all programs, as prog_look() tells it; NULL: not at all */
         uint32_t value[N_MAPS];
@@ -98,12 +99,21 @@ static int fake_next_map(Source *source, uint32_t after, uint32_t *id)
         return *id < MAP + N_MAPS ? 0 : -ENOENT;
 }
 
+static void fake_take_time(int64_t microseconds)
+{
+        int64_t end = cpu_time(CLOCK_THREAD_CPUTIME_ID) + microseconds;
+
+        while (microseconds > 0 && cpu_time(CLOCK_THREAD_CPUTIME_ID) < end)
+                ;
+}
+
 static int fake_prog(Source *source, uint32_t id, SourceProg *out)
 {
         Fake *fake = (Fake *)source;
 
         fake->n_progs_asked++;
-        g_usleep(fake->prog_time);
+        g_usleep(fake->prog_stop);
+        fake_take_time(fake->prog_time);
         if (id == fake->vanished || id > fake->n_progs)
                 return -ENOENT;
         if (fake->prog_error[id] < 0)
@@ -144,11 +154,9 @@ static int fake_info(Source *source, uint32_t id, bool changing, Info **out);
 static int fake_prog_look(Source *source, uint32_t id, SourceLook *out, GArray *ids)
 {
         Fake *fake = (Fake *)source;
-        int64_t end = cpu_time(CLOCK_THREAD_CPUTIME_ID) + fake->look_time;
         int r = fake_prog_maps(source, id, ids);
 
-        while (fake->look_time > 0 && cpu_time(CLOCK_THREAD_CPUTIME_ID) < end)
-                ;
+        fake_take_time(fake->look_time);
         if (r < 0)
                 return r;
         out->counts = fake->counts[id];

@@ -406,6 +406,19 @@ static void test_time(void)
         assert_list(by, "level", "0", "1 2 3 4");
 }
 
+/* A host that gives no CPU for a while takes nothing from that time. */
+static void test_stopped(void)
+{
+        g_auto(Fake) fake;
+        g_autoptr(Catalog) catalog = fake_catalog(&fake, true);
+        By *by;
+
+        fake.prog_stop = BY_TIME_MS * 1000 * 2 / 3;
+        by = begin(&fake, catalog);
+        assert_untold(by, NULL, "");
+        assert_list(by, "level", "0", "1 2 3");
+}
+
 /* There are no events any more: all is asked again. */
 static void test_events_end(void)
 {
@@ -435,6 +448,7 @@ int main(int argc, char **argv)
         g_test_add_func("/by/forgotten", test_forgotten);
         g_test_add_func("/by/unasked", test_unasked);
         g_test_add_func("/by/time", test_time);
+        g_test_add_func("/by/stopped", test_stopped);
         g_test_add_func("/by/events-end", test_events_end);
         return g_test_run();
 }

@@ -439,7 +439,7 @@ static void test_slow_listing(void)
         fake.frozen = fake.rdonly_prog = true;
         g_assert_cmpint(look_up(&fake, catalog, "1", &entry), ==, 0);
         assert_list(&fake, catalog, "1", "info maps level team");
-        fake.prog_time = 20000;
+        fake.prog_stop = 20000;
         begin(&fake, catalog);
         g_assert_cmpint(layout_list(catalog, &entry.place, ENTRY_OWN_KEYS, add_name, names), ==, 0);
         g_assert_cmpstr(names->str, ==, "level team");
