@@ -354,6 +354,11 @@ void attachments_append(Attachments *attachments, uint32_t prog_id, gint64 now, 
         attachments_append_notes(attachments, out);
 }
 
+void attachments_tell_type(Attachments *attachments, uint32_t prog_id, uint32_t type, gint64 now)
+{
+        cgroups_tell_type(attachments->scan->cgroups, prog_id, type, now);
+}
+
 void attachments_foreach_line(Attachments *attachments, gint64 now, gint64 max_age,
                               AttachmentLineFunc func, void *data)
 {

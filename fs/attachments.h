@@ -68,6 +68,9 @@ typedef void (*AttachmentLineFunc)(uint32_t prog_id, const char *line, void *dat
 void attachments_foreach_line(Attachments *attachments, gint64 now, gint64 max_age,
                               AttachmentLineFunc func, void *data);
 
+/* Tells the type of a program, as prog_types_tell(): the next scan need not ask for it. */
+void attachments_tell_type(Attachments *attachments, uint32_t prog_id, uint32_t type, gint64 now);
+
 /* Appends the lines in parentheses, as of the last look. */
 void attachments_append_notes(const Attachments *attachments, GString *out);
 

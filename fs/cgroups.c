@@ -149,6 +149,11 @@ const ProgTypes *cgroups_types(const Cgroups *cgroups)
         return cgroups->types;
 }
 
+void cgroups_tell_type(Cgroups *cgroups, uint32_t prog_id, uint32_t type, gint64 now)
+{
+        prog_types_tell(cgroups->types, prog_id, type, now);
+}
+
 static void query(Cgroups *cgroups, int fd, uint64_t id)
 {
         QueriedProg progs[PROG_QUERY_MAX];

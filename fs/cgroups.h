@@ -45,8 +45,10 @@ const char *cgroups_mount(const Cgroups *cgroups);
  */
 int cgroups_scan(Cgroups *cgroups);
 
-/* Those of the last scan, whether it failed or not. */
+/* Those of the last scan, whether it failed or not; and with what was told since. */
 const ProgTypes *cgroups_types(const Cgroups *cgroups);
+/* As prog_types_tell(). */
+void cgroups_tell_type(Cgroups *cgroups, uint32_t prog_id, uint32_t type, gint64 now);
 
 /* The results of the last scan; borrowed until the next. */
 guint cgroups_n_progs(const Cgroups *cgroups);

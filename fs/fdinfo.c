@@ -7,32 +7,43 @@
 #include <string.h>
 #include <unistd.h>
 
-void fdinfo_close(FdInfoFile *file)
+void fdinfo_init(FdInfoFiles *files)
 {
-        if (file->file >= 0)
-                close(file->file);
-        *file = FDINFO_NO_FILE;
+        for (guint i = 0; i < FDINFO_FILES; i++)
+                files->files[i].file = files->files[i].fd = -1;
 }
 
-/* False if it can't be opened. */
-static bool open_file(FdInfoFile *file, int fd)
+void fdinfo_close(FdInfoFiles *files)
 {
+        for (guint i = 0; i < FDINFO_FILES; i++)
+                if (files->files[i].file >= 0)
+                        close(files->files[i].file);
+        fdinfo_init(files);
+}
+
+/* The file of @fd, which stays open; below 0: it can't be opened. */
+static int open_file(FdInfoFiles *files, int fd)
+{
+        guint at = (guint)fd % FDINFO_FILES;
         char path[64];
 
-        if (file->file >= 0 && file->fd == fd)
-                return true;
-        fdinfo_close(file);
+        if (files->files[at].file >= 0 && files->files[at].fd == fd)
+                return files->files[at].file;
+        if (files->files[at].file >= 0)
+                close(files->files[at].file);
         g_snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-        *file = (FdInfoFile){ open(path, O_RDONLY | O_CLOEXEC), fd };
-        return file->file >= 0;
+        files->files[at].file = open(path, O_RDONLY | O_CLOEXEC);
+        files->files[at].fd = fd;
+        return files->files[at].file;
 }
 
-void fdinfo_read(FdInfoFile *file, FdInfo *info, int fd)
+void fdinfo_read(FdInfoFiles *files, FdInfo *info, int fd)
 {
+        int file = open_file(files, fd);
         ssize_t n = -1;
 
-        if (open_file(file, fd))
-                n = pread(file->file, info->text + 1, sizeof(info->text) - 2, 0);
+        if (file >= 0)
+                n = pread(file, info->text + 1, sizeof(info->text) - 2, 0);
         info->text[0] = '\n';
         info->text[n > 0 ? n + 1 : 1] = '\0';
 }

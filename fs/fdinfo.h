@@ -7,8 +7,8 @@
  * memlock, frozen and owner_prog_type (bpf_map_show_fdinfo(), kernel/bpf/syscall.c).
  *
  * To open such a file costs more than to read it. It tells of whatever its number means when it is
- * read (seq_show(), fs/proc/fd.c), and keeps nothing open but itself. Nearly all objects get the
- * same number, so the file of the last one is kept.
+ * read (seq_show(), fs/proc/fd.c), and keeps nothing open but itself. Objects get few numbers, as
+ * they are closed before others are opened: so files are kept.
  */
 
 #include <stdbool.h>
@@ -18,18 +18,23 @@ typedef struct FdInfo {
         char text[1024]; /* begins with a newline, so that each line is found by "\nkey:" */
 } FdInfo;
 
-/* The file that was read last. Only for the process that has read it: not across a fork. */
-typedef struct FdInfoFile {
-        int file; /* below 0: none */
-        int fd;   /* the number that it tells of */
-} FdInfoFile;
+/* As many threads as open objects at the same time have a few each. */
+#define FDINFO_FILES 8
 
-#define FDINFO_NO_FILE ((FdInfoFile){ -1, -1 })
+/* Files that were read, each at the place of its number modulo FDINFO_FILES. For one thread at a
+ * time, and only for the process that has read them: not across a fork. */
+typedef struct FdInfoFiles {
+        struct {
+                int file; /* below 0: none */
+                int fd;   /* the number that it tells of */
+        } files[FDINFO_FILES];
+} FdInfoFiles;
 
-void fdinfo_close(FdInfoFile *file);
+void fdinfo_init(FdInfoFiles *files);
+void fdinfo_close(FdInfoFiles *files);
 
 /* Reads the fdinfo of @fd. @info is empty if it can't be read. */
-void fdinfo_read(FdInfoFile *file, FdInfo *info, int fd);
+void fdinfo_read(FdInfoFiles *files, FdInfo *info, int fd);
 
 /* Makes @info empty. */
 void fdinfo_clear(FdInfo *info);

@@ -58,7 +58,12 @@ int kernel_next_prog(Source *source, uint32_t after, uint32_t *id)
 /* load_time counts from boot, suspended time included (bpf_prog_load(), kernel/bpf/syscall.c). */
 static struct timespec loaded_at(KernelSource *kernel, const struct bpf_prog_info *info)
 {
-        return boottime_to_real(&kernel->boot, info->load_time);
+        struct timespec at;
+
+        g_mutex_lock(&kernel->boot_lock);
+        at = boottime_to_real(&kernel->boot, info->load_time);
+        g_mutex_unlock(&kernel->boot_lock);
+        return at;
 }
 
 int kernel_prog(Source *source, uint32_t id, SourceProg *out)
@@ -84,13 +89,11 @@ int kernel_prog(Source *source, uint32_t id, SourceProg *out)
 #define MAPS_GUESS 16
 
 /* Asks for the info of the program that @fd is open on, with the ids of its maps, which are
- * appended to @ids, and with @records, unless they are NULL. *@len is how much of it the kernel
- * knows. */
-static int info_with_maps(int fd, struct bpf_prog_info *info, uint32_t *len, GArray *ids,
-                          KernelRecords *records)
+ * appended to @ids. */
+static int info_with_maps(int fd, struct bpf_prog_info *info, GArray *ids)
 {
         guint start = ids->len;
-        uint32_t room = 0, n = MAPS_GUESS;
+        uint32_t room = 0, n = MAPS_GUESS, len;
         int r = 0;
 
         /* A map that is bound between the two calls is found at the next look. */
@@ -101,10 +104,8 @@ static int info_with_maps(int fd, struct bpf_prog_info *info, uint32_t *len, GAr
                         .nr_map_ids = n,
                         .map_ids = (uintptr_t)&g_array_index(ids, uint32_t, start),
                 };
-                if (records)
-                        kernel_records_want(records, info);
-                *len = sizeof(*info);
-                r = get_info(fd, info, len);
+                len = sizeof(*info);
+                r = get_info(fd, info, &len);
                 n = info->nr_map_ids;
         }
         g_array_set_size(ids, r < 0 ? start : start + MIN(n, room));
@@ -115,9 +116,8 @@ int kernel_prog_maps(Source *source, uint32_t id, GArray *ids)
 {
         autoclose int fd = open_prog(id);
         struct bpf_prog_info info;
-        uint32_t len;
 
-        return fd < 0 ? fd : info_with_maps(fd, &info, &len, ids, NULL);
+        return fd < 0 ? fd : info_with_maps(fd, &info, ids);
 }
 
 /* Of @source nothing may be used: another thread may be here. */
@@ -138,58 +138,89 @@ int kernel_prog_counts(Source *source, uint32_t id, SourceCounted *out)
         return 0;
 }
 
-static void add_fixed_prog(KernelSource *kernel, InfoBuilder *builder,
-                           const struct bpf_prog_info *info, uint32_t len, int fd,
-                           const KernelRecords *records)
+/* A program that is looked at. */
+typedef struct Looking {
+        KernelSource *kernel;
+        guint thread; /* that of the looks, in whose place nobody else is */
+        int fd;
+        const struct bpf_prog_info *info;
+        uint32_t len;                 /* how much of it the kernel knows */
+        const KernelRecords *records; /* NULL: they did not come with it */
+        ParsedBtf *btf; /* the place for its BTF: it is there, or is to be loaded there */
+} Looking;
+
+static Info *fixed_info(const Looking *looking)
 {
         g_autoptr(KernelLines) lines =
-                kernel_lines_new(prog_btf(kernel, info->btf_id), fd, info, records);
+                kernel_lines_new(looking->btf, looking->fd, looking->info, looking->records);
+        InfoBuilder *builder = info_builder_new();
         FdInfo fdinfo;
         const ProgFacts facts = {
-                .info = info,
-                .size = len,
-                .loaded_at = loaded_at(kernel, info),
+                .info = looking->info,
+                .size = looking->len,
+                .loaded_at = loaded_at(looking->kernel, looking->info),
                 .fdinfo = &fdinfo,
                 .lines = lines,
         };
 
-        fdinfo_read(&kernel->fdinfo, &fdinfo, fd);
+        fdinfo_read(&looking->kernel->fdinfo[looking->thread], &fdinfo, looking->fd);
         kernel_info_add_fixed_prog(builder, &facts);
-}
-
-static Info *fixed_info(KernelSource *kernel, const struct bpf_prog_info *info, uint32_t len,
-                        int fd, const KernelRecords *records)
-{
-        InfoBuilder *builder = info_builder_new();
-
-        add_fixed_prog(kernel, builder, info, len, fd, records);
         return info_builder_end(builder);
 }
 
-int kernel_prog_look(Source *source, uint32_t id, SourceLook *out, GArray *ids)
+/* Of @source nothing may be used but what is this thread's, or has a lock. */
+int kernel_prog_look(Source *source, uint32_t id, guint thread, const SourceLook *before,
+                     SourceLook *out)
 {
         KernelSource *kernel = (KernelSource *)source;
+        SourceCounted *counted = &out->counted;
         autoclose int fd = open_prog(id);
-        struct bpf_prog_info info;
+        struct bpf_prog_info info = {
+                .nr_map_ids = SOURCE_COUNTED_MAPS,
+                .map_ids = (uintptr_t)counted->maps,
+        };
         KernelRecords records;
-        uint32_t len;
-        int r = fd < 0 ? fd : info_with_maps(fd, &info, &len, ids, &records);
+        ParsedBtf btf = { 0 };
+        Looking looking = { kernel, thread, fd, &info, sizeof(info), &records, &btf };
+        int r;
 
+        kernel_records_want(&records, &info);
+        r = fd < 0 ? fd : get_info(fd, &info, &looking.len);
         if (r < 0)
                 return r;
-        tell_counts(source, id, &info);
-        *out = (SourceLook){
-                .facts = { .mtime = loaded_at(kernel, &info),
-                           .uid = info.created_by_uid,
-                           .n_maps = info.nr_map_ids },
-                .counts = counts_of(&info),
-                .info = fixed_info(kernel, &info, len, fd, &records),
+        if (before && before->btf && before->btf_id == info.btf_id)
+                btf = (ParsedBtf){ before->btf, before->btf_id };
+        counted->counts = counts_of(&info);
+        counted->n_maps = info.nr_map_ids;
+        out->facts = (SourceProg){
+                .mtime = loaded_at(kernel, &info),
+                .uid = info.created_by_uid,
+                .n_maps = info.nr_map_ids,
         };
+        out->type = info.type;
+        out->info = fixed_info(&looking);
+        if (!before || btf.btf != before->btf) {
+                out->btf = btf.btf;
+                out->btf_id = btf.id;
+        }
         return 0;
+}
+
+/* All that map_value() lends stays. */
+void kernel_prog_looked(Source *source, SourceLook *look)
+{
+        KernelSource *kernel = (KernelSource *)source;
+        const ParsedBtf *known = prog_btf(kernel, look->btf_id);
+
+        if (!look->btf || (known->btf && known->id == look->btf_id))
+                return;
+        parsed_btf_clear(&kernel->prog_btf);
+        kernel->prog_btf = (ParsedBtf){ g_steal_pointer(&look->btf), look->btf_id };
 }
 
 int kernel_prog_info(Source *source, uint32_t id, bool changing, Info **out)
 {
+        KernelSource *kernel = (KernelSource *)source;
         g_autoptr(GArray) ids = g_array_new(FALSE, TRUE, sizeof(uint32_t));
         struct bpf_prog_info info;
         autoclose int fd = -1;
@@ -203,7 +234,13 @@ int kernel_prog_info(Source *source, uint32_t id, bool changing, Info **out)
                 return r;
         tell_counts(source, id, &info);
         if (!changing) {
-                *out = fixed_info((KernelSource *)source, &info, len, fd, NULL);
+                *out = fixed_info(&(Looking){
+                        .kernel = kernel,
+                        .fd = fd,
+                        .info = &info,
+                        .len = len,
+                        .btf = prog_btf(kernel, info.btf_id),
+                });
                 return 0;
         }
         builder = info_builder_new();

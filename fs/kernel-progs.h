@@ -12,7 +12,9 @@ int kernel_next_prog(Source *source, uint32_t after, uint32_t *id);
 int kernel_prog(Source *source, uint32_t id, SourceProg *out);
 int kernel_prog_maps(Source *source, uint32_t id, GArray *ids);
 int kernel_prog_counts(Source *source, uint32_t id, SourceCounted *out);
-int kernel_prog_look(Source *source, uint32_t id, SourceLook *out, GArray *ids);
+int kernel_prog_look(Source *source, uint32_t id, guint thread, const SourceLook *before,
+                     SourceLook *out);
+void kernel_prog_looked(Source *source, SourceLook *look);
 int kernel_prog_info(Source *source, uint32_t id, bool changing, Info **out);
 
 #endif

@@ -43,7 +43,9 @@ typedef struct KernelSource {
         ParsedBtf map_btf;
         ParsedBtf prog_btf;
         ParsedBtf entry_btf; /* of a map whose entries are looked at; lent by map_btf() */
-        FdInfoFile fdinfo;
+        FdInfoFiles
+                fdinfo[SOURCE_THREADS]; /* of each thread; all calls but looks are of the first */
+        GMutex boot_lock;
         BootTime boot;
         KernelArrays *arrays; /* that were opened just now */
         uint32_t n_cpus;      /* that there can be */

@@ -18,15 +18,15 @@
 int log_look_facts(Catalog *catalog, uint32_t id, LogFacts *out)
 {
         static const char *const keys[] = { "type", "name", "tag", "uid" };
-        g_autoptr(GArray) maps = g_array_new(FALSE, FALSE, sizeof(uint32_t));
         Source *source = catalog_source(catalog);
-        SourceLook look = { 0 };
+        g_auto(SourceLook) look = { 0 };
         const char *name;
         GString *text;
-        int r = source->ops->prog_look(source, id, &look, maps);
+        int r = source->ops->prog_look(source, id, 0, NULL, &look);
 
         if (r < 0)
                 return r;
+        source_looked(source, id, &look);
         name = info_get(look.info, "name");
         text = g_string_new(NULL);
         for (guint i = 0; i < G_N_ELEMENTS(keys); i++)
@@ -34,9 +34,8 @@ int log_look_facts(Catalog *catalog, uint32_t id, LogFacts *out)
         *out = (LogFacts){
                 .text = g_string_free(text, FALSE),
                 .named = name && strcmp(name, LIBBPF_PROBE) != 0,
-                .load_time = look.counts.load_time,
+                .load_time = look.counted.counts.load_time,
         };
-        info_free(look.info);
         return 0;
 }
 

@@ -21,6 +21,11 @@ void observers_append_attachments(const Observers *observers, uint32_t id, GStri
         attachments_append(observers->attachments, id, g_get_monotonic_time(), out);
 }
 
+void observers_tell_type(const Observers *observers, uint32_t prog_id, uint32_t type)
+{
+        attachments_tell_type(observers->attachments, prog_id, type, g_get_monotonic_time());
+}
+
 void observers_foreach_attachment(const Observers *observers, gint64 max_age,
                                   AttachmentLineFunc func, void *data)
 {

@@ -35,6 +35,8 @@ bool observers_have_attachments(const Observers *observers);
 void observers_add_map(const Observers *observers, uint32_t id);
 /* Appends the places where the program is attached now, as attachments_append() does. */
 void observers_append_attachments(const Observers *observers, uint32_t id, GString *out);
+/* Tells the type of a program, as attachments_tell_type(). */
+void observers_tell_type(const Observers *observers, uint32_t prog_id, uint32_t type);
 /* The lines of attachments_foreach_line() now, and its notes. */
 void observers_foreach_attachment(const Observers *observers, gint64 max_age,
                                   AttachmentLineFunc func, void *data);

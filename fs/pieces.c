@@ -31,10 +31,12 @@ struct Pieces {
         PieceFunc func;
         void *data;
         guint n;
-        guint next; /* the first piece that nobody has taken */
-        guint busy; /* what the second thread does: a piece + 1, or 0 */
-        int cpu;    /* where the second thread ran last; below 0: not known */
-        int caller; /* where the caller began the work */
+        guint next;   /* the first piece that nobody has taken */
+        guint waited; /* the last piece that was waited for */
+        bool sleeps;  /* the second thread, and nobody has woken it */
+        guint busy;   /* what the second thread does: a piece + 1, or 0 */
+        int cpu;      /* where the second thread ran last; below 0: not known */
+        int caller;   /* where the caller began the work */
 };
 
 Pieces *pieces_new(void)
@@ -67,7 +69,9 @@ static void sleep_until_work(Pieces *pieces)
         int caller;
 
         pieces->cpu = sched_getcpu();
+        pieces->sleeps = true;
         pthread_cond_wait(&pieces->work, &pieces->lock);
+        pieces->sleeps = false;
         caller = pieces->caller;
         pthread_mutex_unlock(&pieces->lock);
         leave(caller);
@@ -81,13 +85,13 @@ static void *work(void *data)
         prctl(PR_SET_NAME, "bpfmeta-pieces", 0, 0, 0);
         pthread_mutex_lock(&pieces->lock);
         while (!pieces->stop) {
-                if (pieces->next == pieces->n) {
+                if (pieces->next == pieces->n || pieces->next >= pieces->waited + PIECES_AHEAD) {
                         sleep_until_work(pieces);
                         continue;
                 }
                 pieces->busy = ++pieces->next;
                 pthread_mutex_unlock(&pieces->lock);
-                pieces->func(pieces->busy - 1, pieces->data);
+                pieces->func(pieces->busy - 1, 1, pieces->data);
                 pthread_mutex_lock(&pieces->lock);
                 pieces->busy = 0;
                 pthread_cond_signal(&pieces->done);
@@ -124,6 +128,13 @@ void pieces_free(Pieces *pieces)
         g_free(pieces);
 }
 
+/* The caller holds the lock. */
+static void wake(Pieces *pieces)
+{
+        pieces->sleeps = false;
+        pthread_cond_signal(&pieces->work);
+}
+
 void pieces_begin(Pieces *pieces, guint n, PieceFunc func, void *data)
 {
         bool wakes = n >= PIECES_FEW, is_here;
@@ -135,10 +146,11 @@ void pieces_begin(Pieces *pieces, guint n, PieceFunc func, void *data)
         pieces->data = data;
         pieces->n = n;
         pieces->next = 0;
+        pieces->waited = 0;
         pieces->caller = sched_getcpu();
         is_here = pieces->started && pieces->cpu >= 0 && pieces->cpu == pieces->caller;
         if (wakes)
-                pthread_cond_signal(&pieces->work);
+                wake(pieces);
         pthread_mutex_unlock(&pieces->lock);
         /* It can leave only when it runs. */
         if (wakes && is_here)
@@ -158,14 +170,24 @@ static void wait_for(Pieces *pieces, guint piece)
                 pthread_cond_wait(&pieces->done, &pieces->lock);
 }
 
+/* The caller holds the lock. The second thread is woken if there is work for a while. */
+static void note_waited(Pieces *pieces, guint piece)
+{
+        pieces->waited = MAX(pieces->waited, piece);
+        if (pieces->sleeps && pieces->n >= PIECES_FEW && pieces->next < pieces->n &&
+            pieces->next < pieces->waited + PIECES_AHEAD / 2)
+                wake(pieces);
+}
+
 void pieces_wait(Pieces *pieces, guint piece)
 {
         pthread_mutex_lock(&pieces->lock);
+        note_waited(pieces, piece);
         while (pieces->next < pieces->n && (pieces->next <= piece || pieces->busy == piece + 1)) {
                 guint own = pieces->next++;
 
                 pthread_mutex_unlock(&pieces->lock);
-                pieces->func(own, pieces->data);
+                pieces->func(own, 0, pieces->data);
                 pthread_mutex_lock(&pieces->lock);
         }
         wait_for(pieces, piece);

@@ -13,8 +13,9 @@
 
 typedef struct Pieces Pieces;
 
-/* Does one piece. Called once for each, from either thread. */
-typedef void (*PieceFunc)(guint piece, void *data);
+/* Does one piece. Called once for each, from either thread: @thread is 0 for the caller's, and 1
+ * for the second one. */
+typedef void (*PieceFunc)(guint piece, guint thread, void *data);
 
 Pieces *pieces_new(void);
 void pieces_free(Pieces *pieces);
@@ -22,6 +23,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pieces, pieces_free)
 
 /* There is less work than is worth a wake-up if there are fewer pieces. */
 #define PIECES_FEW 8
+/* The second thread does not begin a piece that is so far behind the one that was waited for last:
+ * the results of more would need memory. */
+#define PIECES_AHEAD 16
 
 /* Begins a work of @n pieces, numbered from 0. All of one work is called from one thread. */
 void pieces_begin(Pieces *pieces, guint n, PieceFunc func, void *data);

@@ -37,6 +37,11 @@ void prog_types_free(ProgTypes *types)
         g_free(types);
 }
 
+static uint64_t bit_of(uint32_t type)
+{
+        return type >= MAX_TYPES ? ALL : UINT64_C(1) << type;
+}
+
 /* The bit of the program's type; no bit if it has gone, all bits if its type can't be known. */
 static uint64_t type_of(uint32_t id)
 {
@@ -49,7 +54,17 @@ static uint64_t type_of(uint32_t id)
                 return errno == ENOENT ? 0 : ALL;
         r = bpf_obj_get_info_by_fd(fd, &info, &len);
         close(fd);
-        return r < 0 || info.type >= MAX_TYPES ? ALL : UINT64_C(1) << info.type;
+        return r < 0 ? ALL : bit_of(info.type);
+}
+
+void prog_types_tell(ProgTypes *types, uint32_t id, uint32_t type, gint64 now)
+{
+        if (types->looked_at == 0)
+                types->looked_at = now;
+        if (id <= types->last)
+                return;
+        types->loaded |= bit_of(type);
+        types->last = id;
 }
 
 void prog_types_update(ProgTypes *types, gint64 now)

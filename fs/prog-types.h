@@ -20,6 +20,13 @@ ProgTypes *prog_types_new(void);
 void prog_types_free(ProgTypes *types);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ProgTypes, prog_types_free)
 
+/* Tells the type of a program, so that it need not be opened. Between the last one that is known
+ * and this one there are only programs that have gone. Of one that can't be looked at,
+ * PROG_TYPE_UNKNOWN.
+ * @now is g_get_monotonic_time(). */
+void prog_types_tell(ProgTypes *types, uint32_t id, uint32_t type, gint64 now);
+#define PROG_TYPE_UNKNOWN UINT32_MAX
+
 /* Takes up the programs that were loaded since the last call. @now is g_get_monotonic_time(). */
 void prog_types_update(ProgTypes *types, gint64 now);
 

@@ -6,6 +6,9 @@
  * Most members of a program never change. They are taken from the last text, where they stand right
  * behind the opening brace, and only members that may change are written anew behind them. So
  * nothing is kept twice.
+ *
+ * If nothing is kept yet, all programs are looked at first: a scan for attachments, which asks for
+ * the types of all programs, then knows them.
  */
 
 #include "report-progs.h"
@@ -13,6 +16,7 @@
 #include "info-json.h"
 #include "json-text.h"
 #include "place.h"
+#include "prog-types.h"
 #include "prog.h"
 #include "prog-rules.h"
 #include "report-seen.h"
@@ -25,7 +29,7 @@
 /* The facts of a program that are kept. */
 typedef struct Kept {
         WalkKept prog;
-        uint32_t length; /* of the members that never change; 0: not known yet */
+        uint32_t length; /* of the members that never change, and those that object is kept for */
         uint64_t offset; /* in the last text */
         Prog *object;    /* owned, if some of its names may change; else NULL */
 } Kept;
@@ -72,6 +76,7 @@ static void progs_free(gpointer kept)
 typedef struct Making {
         Progs *progs;
         GArray *kept; /* of this making */
+        bool first;   /* all that is kept was asked for just now, for this making */
         Prog *before; /* owned: the one that was asked last. The programs of an object are asked in
                          a row: while it is there, its maps need not be looked at again. NULL: none
                          was */
@@ -233,6 +238,28 @@ static int put_fixed(Making *making, Catalog *catalog, const WalkProg *seen, Pro
         return r;
 }
 
+/* The same, and what to keep of them. */
+static int put_anew(Making *making, Catalog *catalog, const WalkProg *prog, Kept *now)
+{
+        const GString *out = making->json.out;
+        int r;
+
+        *now = (Kept){ walk_keep(prog), 0, out->len, NULL };
+        r = put_fixed(making, catalog, prog, &now->object);
+        now->length = out->len - now->offset;
+        return r;
+}
+
+/* The same from the last text. */
+static void put_kept(Making *making, const Kept *kept, Kept *now)
+{
+        *now = *kept;
+        now->offset = making->json.out->len;
+        if (now->object)
+                object_ref(&now->object->object);
+        json_raw(&making->json, making->last + kept->offset, kept->length);
+}
+
 /* Like bpftool, leaves out numbers that are 0. */
 static void put_changing(Making *making, const WalkProg *prog)
 {
@@ -261,18 +288,15 @@ static void put_changing(Making *making, const WalkProg *prog)
 static int put_members(Making *making, Catalog *catalog, const WalkProg *prog)
 {
         const Kept *kept = (const Kept *)prog->kept;
-        const GString *out = making->json.out;
-        Kept now = { walk_keep(prog), 0, out->len, NULL };
+        Kept now;
         int r = 0;
 
-        if (kept && kept->length > 0 && kept->prog.n_maps == prog->maps->len)
-                json_raw(&making->json, making->last + kept->offset, kept->length);
+        if (kept && (!kept->object || making->first) && kept->prog.n_maps == prog->maps->len)
+                put_kept(making, kept, &now);
         else
-                r = put_fixed(making, catalog, prog, &now.object);
+                r = put_anew(making, catalog, prog, &now);
         if (r < 0)
                 return r;
-        if (!now.object)
-                now.length = out->len - now.offset;
         g_array_append_val(making->kept, now);
         put_changing(making, prog);
         return 0;
@@ -303,6 +327,105 @@ static int put_prog(Catalog *catalog, const WalkProg *prog, void *data)
         return 0;
 }
 
+/* The first making */
+
+/* What a look at a program has told. */
+typedef struct Found {
+        uint32_t id;
+        int error; /* -errno: nothing is kept of it, and nothing below is known */
+        SourceCounts counts;
+        guint kept;
+        guint first_map;
+        guint n_maps;
+} Found;
+
+/* What looks at all programs have told. */
+typedef struct First {
+        GArray *found; /* Found */
+        GArray *kept;  /* Kept, in text */
+        GArray *maps;  /* uint32_t */
+        GString *text;
+        Making *making;
+} First;
+
+static First first_new(Making *making)
+{
+        return (First){
+                .found = g_array_new(FALSE, FALSE, sizeof(Found)),
+                .kept = kept_new(0),
+                .maps = g_array_new(FALSE, FALSE, sizeof(uint32_t)),
+                .text = g_string_new(NULL),
+                .making = making,
+        };
+}
+
+static void first_clear(First *first)
+{
+        g_array_unref(first->found);
+        g_array_unref(first->kept);
+        g_array_unref(first->maps);
+        g_string_free(first->text, TRUE);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(First, first_clear)
+
+static void tell_type(Catalog *catalog, const WalkProg *prog)
+{
+        const Observers *observers = catalog_observers(catalog);
+
+        if (observers_have_attachments(observers))
+                observers_tell_type(observers, prog->id,
+                                    prog->error == 0 ? prog->type : PROG_TYPE_UNKNOWN);
+}
+
+static int find_prog(Catalog *catalog, const WalkProg *prog, void *data)
+{
+        First *first = data;
+        Found found = { prog->id,         prog->error,      prog->counts,
+                        first->kept->len, first->maps->len, prog->maps->len };
+        Kept kept;
+
+        if (first->text->len > catalog_memory(catalog))
+                return -ENOMEM;
+        tell_type(catalog, prog);
+        first->making->json = json_new(first->text);
+        json_begin_object(&first->making->json);
+        if (found.error == 0)
+                found.error = put_anew(first->making, catalog, prog, &kept);
+        if (found.error == -ENOENT)
+                return found.error;
+        if (found.error == 0)
+                g_array_append_val(first->kept, kept);
+        g_array_append_val(first->found, found);
+        g_array_append_vals(first->maps, prog->maps->data, prog->maps->len);
+        return 0;
+}
+
+static int put_found(Catalog *catalog, const First *first)
+{
+        g_autoptr(GArray) maps = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+        int r = 0;
+
+        for (guint i = 0; (r == 0 || r == -ENOENT) && i < first->found->len; i++) {
+                const Found *found = &g_array_index(first->found, Found, i);
+                WalkProg prog = {
+                        .id = found->id,
+                        .error = found->error,
+                        .counts = found->counts,
+                        .maps = maps,
+                };
+
+                if (found->error == 0)
+                        prog.kept = &g_array_index(first->kept, Kept, found->kept).prog;
+                g_array_set_size(maps, 0);
+                g_array_append_vals(maps, &g_array_index(first->maps, uint32_t, found->first_map),
+                                    found->n_maps);
+                r = put_prog(catalog, &prog, first->making);
+        }
+        return r == -ENOENT ? 0 : r;
+}
+
+/* All programs */
+
 /* A look at a map tells the observers of the programs that it attaches. */
 static void look_at_maps(Progs *progs, Catalog *catalog)
 {
@@ -310,11 +433,41 @@ static void look_at_maps(Progs *progs, Catalog *catalog)
                 prog_look_at_maps(catalog, &progs->last_map);
 }
 
+/* 0 or -errno. */
+static int put_all(Catalog *catalog, Making *making, const First *first)
+{
+        Progs *progs = making->progs;
+        g_autoptr(ReportSeen) seen = NULL;
+        int r;
+
+        look_at_maps(progs, catalog);
+        making->seen = seen = report_seen_new(catalog, true);
+        json_begin_array(&making->json);
+        r = first ? put_found(catalog, first) : walk_progs(catalog, progs->kept, put_prog, making);
+        json_line(&making->json);
+        json_end_array(&making->json);
+        g_string_append_c(making->json.out, '\n');
+        return r;
+}
+
+static int put_first(Catalog *catalog, Making *making)
+{
+        g_auto(First) first = first_new(making);
+        GString *out = making->json.out;
+        int r = walk_progs(catalog, first.kept, find_prog, &first);
+
+        if (r < 0)
+                return r;
+        making->first = true;
+        making->last = first.text->str;
+        making->json = json_new(out);
+        return put_all(catalog, making, &first);
+}
+
 static int progs_make(Catalog *catalog, NamesReserved reserved, gpointer kept, const char *last,
                       GString *out)
 {
         Progs *progs = kept;
-        g_autoptr(ReportSeen) seen = NULL;
         Making making = {
                 .progs = progs,
                 .kept = kept_new(progs->kept->len + 1),
@@ -322,16 +475,10 @@ static int progs_make(Catalog *catalog, NamesReserved reserved, gpointer kept, c
                 .reserved = reserved,
                 .json = json_new(out),
         };
-        int r;
+        int r = progs->kept->len > 0 ? put_all(catalog, &making, NULL)
+                                     : put_first(catalog, &making);
 
-        look_at_maps(progs, catalog);
-        making.seen = seen = report_seen_new(catalog, true);
-        json_begin_array(&making.json);
-        r = walk_progs(catalog, progs->kept, put_prog, &making);
         g_clear_pointer(&making.before, prog_unref);
-        json_line(&making.json);
-        json_end_array(&making.json);
-        g_string_append_c(out, '\n');
         if (r < 0) {
                 g_array_unref(making.kept);
                 return r;

@@ -40,6 +40,20 @@ void source_tell_counts(Source *source, uint32_t id, const SourceCounts *counts)
                 source->counted(id, counts, source->counted_data);
 }
 
+void source_looked(Source *source, uint32_t id, SourceLook *look)
+{
+        source_tell_counts(source, id, &look->counted.counts);
+        if (source->ops->prog_looked)
+                source->ops->prog_looked(source, look);
+}
+
+void source_look_clear(SourceLook *look)
+{
+        source_prog_clear(&look->facts);
+        g_clear_pointer(&look->info, info_free);
+        g_clear_pointer(&look->btf, btf__free);
+}
+
 void source_prog_clear(SourceProg *prog)
 {
         g_clear_pointer(&prog->name, g_free);

@@ -49,12 +49,18 @@ typedef struct SourceCounted {
         uint32_t maps[SOURCE_COUNTED_MAPS]; /* their ids, in the order in which they were bound */
 } SourceCounted;
 
-/* All that one look at a program tells. */
+/* All that one look at a program tells. Zero-initialized; cleared by source_look_clear(). */
 typedef struct SourceLook {
         SourceProg facts; /* without the name */
-        SourceCounts counts;
-        Info *info; /* owned: the keys whose values never change */
+        SourceCounted counted;
+        uint32_t type;   /* enum bpf_prog_type */
+        Info *info;      /* owned: the keys whose values never change */
+        struct btf *btf; /* owned: the program's BTF, if it was parsed for this look; else NULL */
+        uint32_t btf_id; /* of btf */
 } SourceLook;
+
+/* So many threads may look at programs at the same time. */
+#define SOURCE_THREADS 2
 
 /* Facts of a map that are needed to show its directory. Only frozen may change, once, from false to
  * true. */
@@ -110,8 +116,17 @@ typedef struct SourceOps {
         /* Its counts. May be called while another thread is in any call. NULL: nothing of the
          * source counts. */
         int (*prog_counts)(Source *source, uint32_t id, SourceCounted *out);
-        /* Its counts, prog_maps(), and all that does not change. */
-        int (*prog_look)(Source *source, uint32_t id, SourceLook *out, GArray *ids);
+        /*
+         * Its counts and maps, and all that does not change. May be called while another thread is
+         * in any call, by one as the @thread 0, by another as 1. @before is an earlier look with a
+         * BTF, borrowed, which may be that of this program as well: then it is not parsed again;
+         * or NULL.
+         */
+        int (*prog_look)(Source *source, uint32_t id, guint thread, const SourceLook *before,
+                         SourceLook *out);
+        /* The maps of this program will be asked for next: the source may take the look's BTF.
+         * NULL: it needs none. */
+        void (*prog_looked)(Source *source, SourceLook *look);
         /* The keys whose values never change, or, if @changing, all others. */
         int (*prog_info)(Source *source, uint32_t id, bool changing, Info **out);
 
@@ -173,13 +188,18 @@ bool source_has(Source *source, int (*next)(Source *source, uint32_t after, uint
                 uint32_t id);
 
 /* Calls Source.counted, if anybody wants to know. To be called by whoever has got the counts of a
- * program from prog_counts(); other calls do it themselves. */
+ * program from prog_counts(); other calls but prog_look() do it themselves. */
 void source_tell_counts(Source *source, uint32_t id, const SourceCounts *counts);
+/* To be called by whoever uses a look at a program, by one thread at a time: tells its counts, and
+ * calls prog_looked(). */
+void source_looked(Source *source, uint32_t id, SourceLook *look);
 
 void source_prog_clear(SourceProg *prog);
+void source_look_clear(SourceLook *look);
 void source_map_clear(SourceMap *map);
 void source_value_clear(SourceValue *value);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SourceProg, source_prog_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SourceLook, source_look_clear)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SourceMap, source_map_clear)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SourceValue, source_value_clear)
 

@@ -95,108 +95,157 @@ static int list(Catalog *catalog, Listed *listed)
 
 /* One look at each */
 
-/* A program of which something is kept. If one with that id is there, it is most probably the same
- * one. */
-typedef struct Counted {
-        const WalkKept *kept;
+/* What is asked of a program. */
+typedef struct Asked {
+        uint32_t id;
         int error; /* -errno */
+        /* If something is kept of a program with that id, it is most probably the same one, and
+         * only the counts are asked for. */
+        const WalkKept *kept;
         SourceCounted counted;
-} Counted;
+        SourceLook *look; /* owned; NULL: only the counts were asked for */
+} Asked;
+
+static void free_look(SourceLook *look)
+{
+        source_look_clear(look);
+        g_free(look);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SourceLook, free_look)
+
+static void clear_asked(gpointer data)
+{
+        Asked *one = data;
+
+        g_clear_pointer(&one->look, free_look);
+}
 
 /* How many are asked in one piece of work. */
 #define PIECE 16
 
-typedef struct Counting {
+/* A larger BTF is not kept until its program's turn comes. */
+#define WALK_MAX_BTF (32u << 10)
+
+typedef struct Asking {
         Source *source;
-        GArray *all; /* Counted */
-} Counting;
+        GArray *all; /* Asked */
+} Asking;
 
-static void count_piece(guint piece, void *data)
+/* A look with a BTF, of which it is the turn no more. */
+static void look_behind(SourceLook *look)
 {
-        const Counting *counting = data;
-        guint first = piece * PIECE, end = MIN(first + PIECE, counting->all->len);
+        uint32_t size;
 
-        for (guint i = first; i < end; i++) {
-                Counted *one = &g_array_index(counting->all, Counted, i);
-
-                one->error = counting->source->ops->prog_counts(counting->source, one->kept->id,
-                                                                &one->counted);
-        }
+        if (!look)
+                return;
+        btf__raw_data(look->btf, &size);
+        if (size > WALK_MAX_BTF)
+                g_clear_pointer(&look->btf, btf__free);
 }
 
-/* Those of the programs of which something is kept, as Counted. */
-static GArray *find_known(const GArray *ids, const GArray *kept)
+/* @before: NULL or the last look with a BTF. */
+static int look(Source *source, guint thread, const SourceLook *before, Asked *one)
 {
-        GArray *known = g_array_sized_new(FALSE, FALSE, sizeof(Counted), MIN(ids->len, kept->len));
-        guint next = 0;
-
-        for (guint i = 0; i < ids->len; i++) {
-                Counted one = { find_kept(kept, &next, g_array_index(ids, uint32_t, i)) };
-
-                if (one.kept)
-                        g_array_append_val(known, one);
-        }
-        return known;
-}
-
-/* Its id is another program's now. */
-static bool is_another(const Counted *one)
-{
-        return one->error == 0 && one->counted.counts.load_time != one->kept->load_time;
-}
-
-/* Takes what was counted. The ids of the maps are asked for again if they are too many. */
-static int take_counted(Source *source, const Counted *one, WalkProg *prog, GArray *maps)
-{
-        const SourceCounted *counted = &one->counted;
-
-        prog->kept = one->kept;
-        if (one->error < 0)
-                return one->error;
-        prog->counts = counted->counts;
-        source_tell_counts(source, prog->id, &prog->counts);
-        if (counted->n_maps > SOURCE_COUNTED_MAPS)
-                return source->ops->prog_maps(source, prog->id, maps);
-        g_array_append_vals(maps, counted->maps, counted->n_maps);
-        return 0;
-}
-
-/* One look at a program of which nothing is kept. */
-static int look(Catalog *catalog, WalkProg *prog, GArray *maps, Prog **object)
-{
-        Source *source = catalog_source(catalog);
-        SourceLook seen = { 0 };
-        int r = source->ops->prog_look(source, prog->id, &seen, maps);
+        g_autoptr(SourceLook) seen = g_new0(SourceLook, 1);
+        int r = source->ops->prog_look(source, one->id, thread, before, seen);
 
         if (r < 0)
                 return r;
-        prog->counts = seen.counts;
-        *object = prog_seen(catalog, prog->id, &seen);
-        info_free(seen.info);
+        one->counted = seen->counted;
+        one->look = g_steal_pointer(&seen);
         return 0;
+}
+
+/* May be called by two threads at the same time, but not for the same piece. */
+static void ask_piece(guint piece, guint thread, void *data)
+{
+        const Asking *asking = data;
+        Source *source = asking->source;
+        guint first = piece * PIECE, end = MIN(first + PIECE, asking->all->len);
+        SourceLook *before = NULL;
+
+        for (guint i = first; i < end; i++) {
+                Asked *one = &g_array_index(asking->all, Asked, i);
+
+                one->error = one->kept ? source->ops->prog_counts(source, one->id, &one->counted)
+                                       : look(source, thread, before, one);
+                if (!one->look || !one->look->btf)
+                        continue;
+                look_behind(before);
+                before = one->look;
+        }
+        look_behind(before);
+}
+
+/* The programs, as Asked. */
+static GArray *find_all(const GArray *ids, const GArray *kept)
+{
+        GArray *all = g_array_sized_new(FALSE, FALSE, sizeof(Asked), ids->len);
+        guint next = 0;
+
+        g_array_set_clear_func(all, clear_asked);
+        for (guint i = 0; i < ids->len; i++) {
+                Asked one = { .id = g_array_index(ids, uint32_t, i) };
+
+                one.kept = find_kept(kept, &next, one.id);
+                g_array_append_val(all, one);
+        }
+        return all;
+}
+
+/* Its id is another program's now. */
+static bool is_another(const Asked *one)
+{
+        return one->kept && one->error == 0 &&
+               one->counted.counts.load_time != one->kept->load_time;
 }
 
 /* A walk through all of them. */
 typedef struct Walk {
         Catalog *catalog;
         Listed *listed;
-        const GArray *known; /* Counted */
+        GArray *all; /* Asked */
         WalkProgFunc func;
         void *data;
 } Walk;
 
-/* @counted: NULL if nothing is kept. In place of the id of one that has gone comes 0. */
-static int visit(const Walk *walk, uint32_t *id, const Counted *counted, GArray *maps)
+/* Takes what was asked. The ids of the maps are asked for again if they are too many. */
+static int take(Catalog *catalog, Asked *one, WalkProg *prog, GArray *maps, Prog **object)
+{
+        Source *source = catalog_source(catalog);
+        const SourceCounted *counted = &one->counted;
+
+        if (one->error < 0)
+                return one->error;
+        prog->counts = counted->counts;
+        if (one->look) {
+                prog->type = one->look->type;
+                source_looked(source, one->id, one->look);
+                *object = prog_seen(catalog, one->id, one->look);
+        } else {
+                source_tell_counts(source, one->id, &prog->counts);
+        }
+        if (counted->n_maps > SOURCE_COUNTED_MAPS)
+                return source->ops->prog_maps(source, one->id, maps);
+        g_array_append_vals(maps, counted->maps, counted->n_maps);
+        return 0;
+}
+
+/* In place of the id of one that has gone comes 0. */
+static int visit(const Walk *walk, uint32_t *id, Asked *one, GArray *maps)
 {
         WalkProg prog = { .id = *id, .maps = maps };
         g_autoptr(Prog) object = NULL;
 
         g_array_set_size(maps, 0);
-        if (counted && !is_another(counted))
-                prog.error = take_counted(catalog_source(walk->catalog), counted, &prog, maps);
-        else
-                prog.error = look(walk->catalog, &prog, maps, &object);
+        if (is_another(one)) {
+                one->kept = NULL;
+                one->error = look(catalog_source(walk->catalog), 0, NULL, one);
+        }
+        prog.kept = one->kept;
+        prog.error = take(walk->catalog, one, &prog, maps, &object);
         prog.prog = object;
+        g_clear_pointer(&one->look, free_look);
         if (prog.error == -ENOENT) {
                 *id = 0;
                 return 0;
@@ -208,20 +257,12 @@ static int visit_all(const Walk *walk)
 {
         g_autoptr(GArray) maps = g_array_new(FALSE, FALSE, sizeof(uint32_t));
         GArray *ids = walk->listed->ids;
-        guint next = 0;
         int r = 0;
 
         for (guint i = 0; (r == 0 || r == -ENOENT) && i < ids->len; i++) {
-                uint32_t *id = &g_array_index(ids, uint32_t, i);
-                const Counted *one = NULL;
-
-                if (next < walk->known->len)
-                        one = &g_array_index(walk->known, Counted, next);
-                if (one && one->kept->id == *id)
-                        pieces_wait(walk->listed->pieces, next++ / PIECE);
-                else
-                        one = NULL;
-                r = visit(walk, id, one, maps);
+                pieces_wait(walk->listed->pieces, i / PIECE);
+                r = visit(walk, &g_array_index(ids, uint32_t, i),
+                          &g_array_index(walk->all, Asked, i), maps);
         }
         return r == -ENOENT ? 0 : r;
 }
@@ -242,15 +283,15 @@ static void remove_gone(GArray *ids)
 int walk_progs(Catalog *catalog, const GArray *kept, WalkProgFunc func, void *data)
 {
         Listed *listed = catalog_kept(catalog, &listed_ops);
-        g_autoptr(GArray) known = NULL;
-        Counting counting = { .source = catalog_source(catalog) };
+        g_autoptr(GArray) all = NULL;
+        Asking asking = { .source = catalog_source(catalog) };
         int r = list(catalog, listed);
 
         if (r < 0)
                 return r;
-        counting.all = known = find_known(listed->ids, kept);
-        pieces_begin(listed->pieces, (known->len + PIECE - 1) / PIECE, count_piece, &counting);
-        r = visit_all(&(Walk){ catalog, listed, known, func, data });
+        asking.all = all = find_all(listed->ids, kept);
+        pieces_begin(listed->pieces, (all->len + PIECE - 1) / PIECE, ask_piece, &asking);
+        r = visit_all(&(Walk){ catalog, listed, all, func, data });
         pieces_end(listed->pieces);
         remove_gone(listed->ids);
         return r;

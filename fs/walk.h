@@ -25,7 +25,8 @@ typedef struct WalkKept {
 /* A program in a walk. All is borrowed until the function returns. */
 typedef struct WalkProg {
         uint32_t id;
-        int error; /* -errno: it is there and can't be looked at; then nothing below is known */
+        int error;     /* -errno: it is there and can't be looked at; then nothing below is known */
+        uint32_t type; /* enum bpf_prog_type, if nothing was kept */
         SourceCounts counts;
         const GArray
                 *maps; /* uint32_t: the ids of its maps, in the order in which they were bound */

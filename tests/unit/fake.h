@@ -151,15 +151,15 @@ static int fake_prog_counts(Source *source, uint32_t id, SourceCounted *out)
 
 static int fake_info(Source *source, uint32_t id, bool changing, Info **out);
 
-static int fake_prog_look(Source *source, uint32_t id, SourceLook *out, GArray *ids)
+static int fake_prog_look(Source *source, uint32_t id, guint thread, const SourceLook *before,
+                          SourceLook *out)
 {
         Fake *fake = (Fake *)source;
-        int r = fake_prog_maps(source, id, ids);
+        int r = fake_prog_counts(source, id, &out->counted);
 
         fake_take_time(fake->look_time);
         if (r < 0)
                 return r;
-        out->counts = fake->counts[id];
         out->facts.n_maps = fake->n_bound;
         return fake_info(source, id, false, &out->info);
 }

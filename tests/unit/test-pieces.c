@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #define N 100
 
@@ -17,14 +18,15 @@ typedef struct Work {
         gulong time; /* microseconds that a piece takes */
 } Work;
 
-static void do_piece(guint piece, void *data)
+static void do_piece(guint piece, guint thread, void *data)
 {
         Work *work = data;
+        bool is_caller = pthread_equal(pthread_self(), work->caller);
 
         if (work->time > 0)
                 g_usleep(work->time);
-        if (!pthread_equal(pthread_self(), work->caller))
-                work->others++;
+        g_assert_cmpuint(thread, ==, is_caller ? 0 : 1);
+        work->others += !is_caller;
         work->done[piece]++;
 }
 
@@ -94,6 +96,29 @@ static void test_left(void)
         g_assert_cmpuint(n, >, 0);
 }
 
+/* The second thread waits for the caller, and goes on with it. */
+static void test_ahead(void)
+{
+        g_autoptr(Pieces) pieces = pieces_new();
+
+        for (guint round = 0; round < 20; round++) {
+                Work work = { .caller = pthread_self() };
+
+                pieces_begin(pieces, N, do_piece, &work);
+                for (guint i = 0; i < N; i++) {
+                        pieces_wait(pieces, i);
+                        if (i % 10 == 0)
+                                g_usleep(1000);
+                        for (guint j = i + PIECES_AHEAD; j < N; j++)
+                                g_assert_cmpuint(work.done[j], ==, 0);
+                }
+                pieces_end(pieces);
+                assert_done(&work, N, 1);
+                if (g_get_num_processors() > 1)
+                        g_assert_cmpuint(work.others, >, N / 4);
+        }
+}
+
 static void test_nothing(void)
 {
         g_autoptr(Pieces) pieces = pieces_new();
@@ -108,6 +133,7 @@ int main(int argc, char **argv)
         g_test_add_func("/pieces/all", test_all);
         g_test_add_func("/pieces/together", test_together);
         g_test_add_func("/pieces/left", test_left);
+        g_test_add_func("/pieces/ahead", test_ahead);
         g_test_add_func("/pieces/nothing", test_nothing);
         return g_test_run();
 }
