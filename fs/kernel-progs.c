@@ -60,9 +60,9 @@ static struct timespec loaded_at(KernelSource *kernel, const struct bpf_prog_inf
 {
         struct timespec at;
 
-        g_mutex_lock(&kernel->boot_lock);
+        pthread_mutex_lock(&kernel->boot_lock);
         at = boottime_to_real(&kernel->boot, info->load_time);
-        g_mutex_unlock(&kernel->boot_lock);
+        pthread_mutex_unlock(&kernel->boot_lock);
         return at;
 }
 

@@ -13,6 +13,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <unistd.h>
@@ -45,7 +46,7 @@ typedef struct KernelSource {
         ParsedBtf entry_btf; /* of a map whose entries are looked at; lent by map_btf() */
         FdInfoFiles
                 fdinfo[SOURCE_THREADS]; /* of each thread; all calls but looks are of the first */
-        GMutex boot_lock;
+        pthread_mutex_t boot_lock;
         BootTime boot;
         KernelArrays *arrays; /* that were opened just now */
         uint32_t n_cpus;      /* that there can be */

@@ -314,7 +314,7 @@ static void kernel_free(Source *source)
 
         for (guint i = 0; i < SOURCE_THREADS; i++)
                 fdinfo_close(&kernel->fdinfo[i]);
-        g_mutex_clear(&kernel->boot_lock);
+        pthread_mutex_destroy(&kernel->boot_lock);
         kernel_arrays_free(kernel->arrays);
         drop_ready(kernel);
         parsed_btf_clear(&kernel->map_btf);
@@ -373,7 +373,7 @@ int kernel_source_new(bool contents, Source **out, GError **error)
         kernel->source.contents = contents;
         for (guint i = 0; i < SOURCE_THREADS; i++)
                 fdinfo_init(&kernel->fdinfo[i]);
-        g_mutex_init(&kernel->boot_lock);
+        pthread_mutex_init(&kernel->boot_lock, NULL);
         boottime_init(&kernel->boot);
         kernel->arrays = kernel_arrays_new();
         kernel->n_cpus = MAX(libbpf_num_possible_cpus(), 1);

@@ -104,14 +104,20 @@ static void free_slot(Nodes *nodes, uint32_t slot)
 /* A content from this size on is not copied. */
 #define LARGE 32768
 
+GBytes *node_bytes(const Node *node)
+{
+        GBytes *bytes = NULL;
+
+        if (node->apart)
+                memcpy(&bytes, node->content, sizeof(bytes));
+        return bytes;
+}
+
 const char *node_content(const Node *node)
 {
-        GBytes *bytes;
+        GBytes *bytes = node_bytes(node);
 
-        if (!node->apart)
-                return node->content;
-        memcpy(&bytes, node->content, sizeof(bytes));
-        return g_bytes_get_data(bytes, NULL);
+        return bytes ? g_bytes_get_data(bytes, NULL) : node->content;
 }
 
 static void refer(Node *node, GBytes *content)
@@ -122,10 +128,7 @@ static void refer(Node *node, GBytes *content)
 
 static void drop_reference(Node *node)
 {
-        GBytes *bytes;
-
-        memcpy(&bytes, node->content, sizeof(bytes));
-        g_bytes_unref(bytes);
+        g_bytes_unref(node_bytes(node));
 }
 
 static void set_content(Node *node, GBytes *content)

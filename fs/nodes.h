@@ -75,6 +75,8 @@ Node *nodes_root(Nodes *nodes);
 
 /* The content of a file or symlink, node->size bytes; borrowed from the node. */
 const char *node_content(const Node *node);
+/* The same as bytes that may outlive the node, borrowed; NULL: it is too small for that. */
+GBytes *node_bytes(const Node *node);
 
 /* A new node without a lookup, which is now the current node of the entry @key of @directory.
  * @place is the node's from now on. @content: of a file or symlink, at most UINT32_MAX bytes; a

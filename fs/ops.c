@@ -90,10 +90,13 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
                     struct fuse_file_info *fi)
 {
         g_autoptr(GString) out = g_string_new(NULL);
-        int r = tree_read(ops_of(req)->tree, ino, offset, size, out);
+        g_autoptr(GBytes) bytes = NULL;
+        int r = tree_read(ops_of(req)->tree, ino, offset, size, out, &bytes);
 
         if (r < 0)
                 fuse_reply_err(req, -r);
+        else if (bytes)
+                fuse_reply_buf(req, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
         else
                 fuse_reply_buf(req, out->str, out->len);
 }

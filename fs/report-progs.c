@@ -20,6 +20,7 @@
 #include "prog.h"
 #include "prog-rules.h"
 #include "report-seen.h"
+#include "room.h"
 #include "value-json.h"
 #include "walk.h"
 
@@ -345,8 +346,15 @@ typedef struct First {
         GArray *kept;  /* Kept, in text */
         GArray *maps;  /* uint32_t */
         GString *text;
+        gsize room; /* there is room for so many bytes of it */
         Making *making;
 } First;
+
+/* The least room that is made. */
+#define ROOM_LEAST (16u << 10)
+/* The most bytes of a program that are likely, and of those behind what is kept of it. */
+#define LIKELY_PROG 2048
+#define LIKELY_CHANGING 96
 
 static First first_new(Making *making)
 {
@@ -377,6 +385,16 @@ static void tell_type(Catalog *catalog, const WalkProg *prog)
                                     prog->error == 0 ? prog->type : PROG_TYPE_UNKNOWN);
 }
 
+static void make_room(First *first)
+{
+        gsize more = MAX(first->text->len, ROOM_LEAST);
+
+        if (first->text->len + LIKELY_PROG <= first->room)
+                return;
+        room_make(first->text, more);
+        first->room = first->text->len + more;
+}
+
 static int find_prog(Catalog *catalog, const WalkProg *prog, void *data)
 {
         First *first = data;
@@ -387,6 +405,7 @@ static int find_prog(Catalog *catalog, const WalkProg *prog, void *data)
         if (first->text->len > catalog_memory(catalog))
                 return -ENOMEM;
         tell_type(catalog, prog);
+        make_room(first);
         first->making->json = json_new(first->text);
         json_begin_object(&first->making->json);
         if (found.error == 0)
@@ -461,6 +480,7 @@ static int put_first(Catalog *catalog, Making *making)
         making->first = true;
         making->last = first.text->str;
         making->json = json_new(out);
+        room_make(out, first.text->len + first.found->len * LIKELY_CHANGING);
         return put_all(catalog, making, &first);
 }
 

@@ -231,7 +231,21 @@ int tree_list(Tree *tree, uint64_t ino, uint64_t after, bool lookup, TreeListFun
 
 /* Contents */
 
-int tree_read(Tree *tree, uint64_t ino, uint64_t offset, size_t count, GString *out)
+static void read_content(const Node *node, uint64_t offset, size_t count, GString *out,
+                         GBytes **bytes)
+{
+        GBytes *content = node_bytes(node);
+
+        if (offset >= node->size)
+                return;
+        count = MIN(count, node->size - offset);
+        if (content && bytes)
+                *bytes = g_bytes_new_from_bytes(content, offset, count);
+        else
+                g_string_append_len(out, node_content(node) + offset, count);
+}
+
+int tree_read(Tree *tree, uint64_t ino, uint64_t offset, size_t count, GString *out, GBytes **bytes)
 {
         autounlock pthread_mutex_t *lock = take_lock(tree);
         uint64_t key, size;
@@ -251,15 +265,13 @@ int tree_read(Tree *tree, uint64_t ino, uint64_t offset, size_t count, GString *
         r = make(tree, node);
         if (r < 0)
                 return r;
-        if (offset < node->size)
-                g_string_append_len(out, node_content(node) + offset,
-                                    MIN(count, node->size - offset));
+        read_content(node, offset, count, out, bytes);
         return 0;
 }
 
 int tree_readlink(Tree *tree, uint64_t ino, GString *out)
 {
-        return tree_read(tree, ino, 0, SIZE_MAX, out);
+        return tree_read(tree, ino, 0, SIZE_MAX, out, NULL);
 }
 
 /* Events */

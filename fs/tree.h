@@ -63,8 +63,11 @@ typedef bool (*TreeListFunc)(const char *name, uint64_t next, const TreeEntry *e
 int tree_list(Tree *tree, uint64_t ino, uint64_t after, bool lookup, TreeListFunc func, void *data,
               bool *changes);
 
-/* Appends at most @count bytes of the file from @offset on. 0 or -errno. */
-int tree_read(Tree *tree, uint64_t ino, uint64_t offset, size_t count, GString *out);
+/* Appends at most @count bytes of the file from @offset on to @out; or puts them into *@bytes, as a
+ * reference of the caller's, if they need not be copied. @bytes: NULL, or *@bytes is NULL. 0 or
+ * -errno. */
+int tree_read(Tree *tree, uint64_t ino, uint64_t offset, size_t count, GString *out,
+              GBytes **bytes);
 
 /* An entry that the kernel may remember and that has to be forgotten. */
 typedef struct TreeForgotten {

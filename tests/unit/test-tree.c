@@ -147,11 +147,11 @@ static void test_counts(void)
         g_assert_cmpfloat(prog.entry_timeout, ==, TREE_FOREVER);
         file = look_up(&mounted, prog.ino, "level");
         tree_forget(mounted.tree, prog.ino, 2);
-        g_assert_cmpint(tree_read(mounted.tree, file.ino, 0, 100, text), ==, 0);
+        g_assert_cmpint(tree_read(mounted.tree, file.ino, 0, 100, text, NULL), ==, 0);
         g_assert_cmpstr(text->str, ==, "0\n");
         tree_forget(mounted.tree, file.ino, 1);
-        g_assert_cmpint(tree_read(mounted.tree, file.ino, 0, 100, text), ==, -ENOENT);
-        g_assert_cmpint(tree_read(mounted.tree, prog.ino, 0, 100, text), ==, -ENOENT);
+        g_assert_cmpint(tree_read(mounted.tree, file.ino, 0, 100, text, NULL), ==, -ENOENT);
+        g_assert_cmpint(tree_read(mounted.tree, prog.ino, 0, 100, text, NULL), ==, -ENOENT);
         /* More than there were: nothing happens, to the root neither. */
         tree_forget(mounted.tree, file.ino, 1000);
         tree_forget(mounted.tree, NODES_ROOT, 1000);
@@ -206,10 +206,10 @@ static void test_changing(void)
         g_assert_cmpuint(new.attr.st_ino, !=, old.attr.st_ino);
         g_assert_cmpint(new.attr.st_mtim.tv_sec, >, old.attr.st_mtim.tv_sec);
         /* Whoever has the old one open reads on. */
-        g_assert_cmpint(tree_read(mounted.tree, old.ino, 0, 100, text), ==, 0);
+        g_assert_cmpint(tree_read(mounted.tree, old.ino, 0, 100, text, NULL), ==, 0);
         g_assert_cmpstr(text->str, ==, "0\n");
         g_string_truncate(text, 0);
-        g_assert_cmpint(tree_read(mounted.tree, new.ino, 0, 100, text), ==, 0);
+        g_assert_cmpint(tree_read(mounted.tree, new.ino, 0, 100, text, NULL), ==, 0);
         g_assert_cmpstr(text->str, ==, "7\n");
 }
 
@@ -494,11 +494,11 @@ static void test_snapshot(void)
         g_assert_cmpint(tree_getattr(mounted.tree, after.ino, &attr, &timeout), ==, 0);
         g_assert_true(timeout <= HOLDERS_REUSE_MS / 1e3);
         /* An open file is another snapshot. */
-        g_assert_cmpint(tree_read(mounted.tree, file.ino, 0, 100, text), ==, 0);
+        g_assert_cmpint(tree_read(mounted.tree, file.ino, 0, 100, text, NULL), ==, 0);
         g_assert_cmpstr(text->str, ==, "a\n");
         g_string_truncate(text, 0);
         file = look_up(&mounted, after.ino, "comm");
-        g_assert_cmpint(tree_read(mounted.tree, file.ino, 0, 100, text), ==, 0);
+        g_assert_cmpint(tree_read(mounted.tree, file.ino, 0, 100, text, NULL), ==, 0);
         g_assert_cmpstr(text->str, ==, "b\n");
 }
 
