@@ -231,8 +231,13 @@ def test_large_keys_that_are_remembered(daemon, mountpoint, fds):
     """The daemon remembers the keys of such a map while it goes through them, but only so many bytes."""
     daemon(options="contents")
     fds.append(mapping.create(mapping.HASH))
-    fds.append(mapping.create(mapping.HASH_OF_MAPS, key=65536, entries=1100, flags=mapping.NO_PREALLOC,
-                              inner=fds[-1]))
+    try:
+        fds.append(mapping.create(mapping.HASH_OF_MAPS, key=65536, entries=1100, flags=mapping.NO_PREALLOC,
+                                  inner=fds[-1]))
+    except OSError as error:
+        if error.errno != errno.E2BIG:
+            raise
+        pytest.skip("this kernel has no keys that large")
     mapping.put_all(fds[-1], [word(i) + bytes(65532) for i in range(1100)], [word(fds[-2])] * 1100)
     counted = (mountpoint / "maps" / str(bpf.object_id(fds[-1])) / "info/entries").read_text()
     assert counted.endswith(" (counted, and there are more)\n") and int(counted.split()[0]) <= 1024
