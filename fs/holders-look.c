@@ -62,10 +62,13 @@ typedef struct Named {
         } ids[2];
 } Named;
 
+enum { NAMED_PROG, NAMED_MAP, NAMED_LINK };
+
 static const Named names[] = {
-        { "anon_inode:bpf-prog", { { "prog_id:", HOLDER_PROG } } },
-        { "anon_inode:bpf-map", { { "map_id:", HOLDER_MAP } } },
-        { "anon_inode:bpf_link", { { "link_id:", HOLDER_LINK }, { "prog_id:", HOLDER_PROG } } },
+        [NAMED_PROG] = { "anon_inode:bpf-prog", { { "prog_id:", HOLDER_PROG } } },
+        [NAMED_MAP] = { "anon_inode:bpf-map", { { "map_id:", HOLDER_MAP } } },
+        [NAMED_LINK] = { "anon_inode:bpf_link",
+                         { { "link_id:", HOLDER_LINK }, { "prog_id:", HOLDER_PROG } } },
 };
 
 static void add(HoldersLook *look, HolderKind kind, uint32_t id, const void *bytes, gsize length)
@@ -128,7 +131,7 @@ static void add_ids(HoldersLook *look, const Named *named, const char *text)
                 if (record.id == 0)
                         continue;
                 records_add(&look->list, &record, sizeof(record), NULL, 0);
-                if (look->saw && named->ids[0].kind != HOLDER_LINK)
+                if (look->saw && named != &names[NAMED_LINK])
                         g_byte_array_append(look->saw->list, (const guint8 *)&record,
                                             sizeof(record));
         }
@@ -143,22 +146,30 @@ static void note_link(HoldersLook *look, const char *name)
                 g_array_append_val(look->saw->links, number);
 }
 
-static void look_at_fd(HoldersLook *look, const char *name)
+/* NULL: it is of none of these objects. */
+static const Named *find_named(const HoldersLook *look, const char *name)
 {
-        char target[32], text[MAX_FDINFO];
+        char target[32];
         ssize_t n = readlinkat(look->fds, name, target, sizeof(target) - 1);
 
-        if (n <= 0)
+        target[MAX(n, 0)] = '\0';
+        for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+                if (strcmp(target, names[i].target) == 0)
+                        return &names[i];
+        return NULL;
+}
+
+static void look_at_fd(HoldersLook *look, const char *name)
+{
+        const Named *named = look->before ? &names[NAMED_LINK] : find_named(look, name);
+        char text[MAX_FDINFO];
+
+        if (!named)
                 return;
-        target[n] = '\0';
-        for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
-                if (strcmp(target, names[i].target) != 0)
-                        continue;
-                if (names[i].ids[0].kind == HOLDER_LINK)
-                        note_link(look, name);
-                if ((look->holds || add_process(look)) && read_fdinfo(look, name, text))
-                        add_ids(look, &names[i], text);
-        }
+        if (named == &names[NAMED_LINK])
+                note_link(look, name);
+        if ((look->holds || add_process(look)) && read_fdinfo(look, name, text))
+                add_ids(look, named, text);
 }
 
 static void end_process(HoldersLook *look)
