@@ -63,7 +63,7 @@ def test_only_the_rows_that_are_wanted(tmp_path):
 
 def test_requests_are_counted():
     table = bench("--short", "--requests")
-    assert table.count("cold: ") == table.count("warm: ") == 5
+    assert table.count("cold: ") == table.count("warm: ") == 7
     assert " LOOKUP\n" in table
 
 
