@@ -183,7 +183,9 @@ void pieces_wait(Pieces *pieces, guint piece)
 {
         pthread_mutex_lock(&pieces->lock);
         note_waited(pieces, piece);
-        while (pieces->next < pieces->n && (pieces->next <= piece || pieces->busy == piece + 1)) {
+        while (pieces->next < pieces->n &&
+               (pieces->next <= piece ||
+                (pieces->busy == piece + 1 && pieces->next < piece + PIECES_AHEAD))) {
                 guint own = pieces->next++;
 
                 pthread_mutex_unlock(&pieces->lock);

@@ -23,8 +23,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pieces, pieces_free)
 
 /* There is less work than is worth a wake-up if there are fewer pieces. */
 #define PIECES_FEW 8
-/* The second thread does not begin a piece that is so far behind the one that was waited for last:
- * the results of more would need memory. */
+/* Nobody begins a piece that is so far behind the one that was waited for last: the results of more
+ * would need memory. */
 #define PIECES_AHEAD 16
 
 /* Begins a work of @n pieces, numbered from 0. All of one work is called from one thread. */
