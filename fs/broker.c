@@ -46,9 +46,10 @@ static int read_answer(Broker *broker, int64_t end, Answer *out)
         int r;
 
         do {
-                int64_t left = MAX(end - g_get_monotonic_time(), 0);
+                int64_t left = end - g_get_monotonic_time();
 
-                r = poll(&fd, 1, left / G_TIME_SPAN_MILLISECOND);
+                /* Below 0 it would wait without an end. */
+                r = poll(&fd, 1, MAX(left, 0) / G_TIME_SPAN_MILLISECOND);
         } while (r < 0);
         if (r == 0)
                 return -ETIMEDOUT;

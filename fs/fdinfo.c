@@ -7,24 +7,25 @@
 #include <string.h>
 #include <unistd.h>
 
-void fdinfo_init(FdInfoFiles *files)
+void fdinfo_init(FdInfoFiles *files, unsigned n)
 {
-        for (guint i = 0; i < FDINFO_FILES; i++)
+        files->n = n;
+        for (guint i = 0; i < n; i++)
                 files->files[i].file = files->files[i].fd = -1;
 }
 
 void fdinfo_close(FdInfoFiles *files)
 {
-        for (guint i = 0; i < FDINFO_FILES; i++)
+        for (guint i = 0; i < files->n; i++)
                 if (files->files[i].file >= 0)
                         close(files->files[i].file);
-        fdinfo_init(files);
+        fdinfo_init(files, files->n);
 }
 
 /* The file of @fd, which stays open; below 0: it can't be opened. */
 static int open_file(FdInfoFiles *files, int fd)
 {
-        guint at = (guint)fd % FDINFO_FILES;
+        guint at = (guint)fd % files->n;
         char path[64];
 
         if (files->files[at].file >= 0 && files->files[at].fd == fd)

@@ -21,16 +21,18 @@ typedef struct FdInfo {
 /* As many threads as open objects at the same time have a few each. */
 #define FDINFO_FILES 8
 
-/* Files that were read, each at the place of its number modulo FDINFO_FILES. For one thread at a
- * time, and only for the process that has read them: not across a fork. */
+/* Files that were read, each at the place of its number modulo n. For one thread at a time, and
+ * only for the process that has read them: not across a fork. */
 typedef struct FdInfoFiles {
+        unsigned n; /* places: at most FDINFO_FILES */
         struct {
                 int file; /* below 0: none */
                 int fd;   /* the number that it tells of */
         } files[FDINFO_FILES];
 } FdInfoFiles;
 
-void fdinfo_init(FdInfoFiles *files);
+void fdinfo_init(FdInfoFiles *files, unsigned n);
+/* Keeps none of them any more. */
 void fdinfo_close(FdInfoFiles *files);
 
 /* Reads the fdinfo of @fd. @info is empty if it can't be read. */

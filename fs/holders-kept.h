@@ -10,6 +10,9 @@
  * (CLONE_FILES of clone(2), without CLONE_THREAD), which nothing tells: so after HOLDERS_KEPT_MS
  * each process is looked at anew. And a link may get another program: so its descriptors are looked
  * at each time.
+ *
+ * Without ticks (nohz_full) the kernel counts the time of a process that never pauses late, once a
+ * second: for so long what it does may not be seen.
  */
 
 #include <glib.h>

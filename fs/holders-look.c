@@ -71,6 +71,10 @@ static const Named names[] = {
                          { { "link_id:", HOLDER_LINK }, { "prog_id:", HOLDER_PROG } } },
 };
 
+/* So a link is called that was opened by its pin or by its id (bpf_link_new_fd() of the kernel's
+ * kernel/bpf/syscall.c); who made it has the name above (bpf_link_prime()). */
+#define LINK_OPENED_AGAIN "anon_inode:bpf-link"
+
 static void add(HoldersLook *look, HolderKind kind, uint32_t id, const void *bytes, gsize length)
 {
         const HolderRecord record = { kind, id, length };
@@ -146,13 +150,23 @@ static void note_link(HoldersLook *look, const char *name)
                 g_array_append_val(look->saw->links, number);
 }
 
+/* What fails now may not fail the next time. */
+static void keep_nothing(HoldersLook *look)
+{
+        g_clear_pointer(&look->saw, holders_saw_free);
+}
+
 /* NULL: it is of none of these objects. */
-static const Named *find_named(const HoldersLook *look, const char *name)
+static const Named *find_named(HoldersLook *look, const char *name)
 {
         char target[32];
         ssize_t n = readlinkat(look->fds, name, target, sizeof(target) - 1);
 
+        if (n < 0 && errno != ENOENT)
+                keep_nothing(look);
         target[MAX(n, 0)] = '\0';
+        if (strcmp(target, LINK_OPENED_AGAIN) == 0)
+                return &names[NAMED_LINK];
         for (guint i = 0; i < G_N_ELEMENTS(names); i++)
                 if (strcmp(target, names[i].target) == 0)
                         return &names[i];
@@ -170,6 +184,8 @@ static void look_at_fd(HoldersLook *look, const char *name)
                 note_link(look, name);
         if ((look->holds || add_process(look)) && read_fdinfo(look, name, text))
                 add_ids(look, named, text);
+        else
+                keep_nothing(look);
 }
 
 static void end_process(HoldersLook *look)
@@ -191,6 +207,8 @@ static const char *next_listed(HoldersLook *look)
                 if (look->at == look->end) {
                         ssize_t n = getdents64(look->fds, look->listed, sizeof(look->listed));
 
+                        if (n < 0)
+                                keep_nothing(look);
                         if (n <= 0)
                                 return NULL;
                         look->at = 0;

@@ -141,7 +141,7 @@ int kernel_prog_counts(Source *source, uint32_t id, SourceCounted *out)
 /* A program that is looked at. */
 typedef struct Looking {
         KernelSource *kernel;
-        guint thread; /* that of the looks, in whose place nobody else is */
+        FdInfoFiles *fdinfo; /* of this thread */
         int fd;
         const struct bpf_prog_info *info;
         uint32_t len;                 /* how much of it the kernel knows */
@@ -163,7 +163,7 @@ static Info *fixed_info(const Looking *looking)
                 .lines = lines,
         };
 
-        fdinfo_read(&looking->kernel->fdinfo[looking->thread], &fdinfo, looking->fd);
+        fdinfo_read(looking->fdinfo, &fdinfo, looking->fd);
         kernel_info_add_fixed_prog(builder, &facts);
         return info_builder_end(builder);
 }
@@ -181,7 +181,9 @@ int kernel_prog_look(Source *source, uint32_t id, guint thread, const SourceLook
         };
         KernelRecords records;
         ParsedBtf btf = { 0 };
-        Looking looking = { kernel, thread, fd, &info, sizeof(info), &records, &btf };
+        Looking looking = {
+                kernel, &kernel->looks[thread], fd, &info, sizeof(info), &records, &btf
+        };
         int r;
 
         kernel_records_want(&records, &info);
@@ -218,6 +220,14 @@ void kernel_prog_looked(Source *source, SourceLook *look)
         kernel->prog_btf = (ParsedBtf){ g_steal_pointer(&look->btf), look->btf_id };
 }
 
+void kernel_prog_looks_end(Source *source)
+{
+        KernelSource *kernel = (KernelSource *)source;
+
+        for (guint i = 0; i < SOURCE_THREADS; i++)
+                fdinfo_close(&kernel->looks[i]);
+}
+
 int kernel_prog_info(Source *source, uint32_t id, bool changing, Info **out)
 {
         KernelSource *kernel = (KernelSource *)source;
@@ -236,6 +246,7 @@ int kernel_prog_info(Source *source, uint32_t id, bool changing, Info **out)
         if (!changing) {
                 *out = fixed_info(&(Looking){
                         .kernel = kernel,
+                        .fdinfo = &kernel->fdinfo,
                         .fd = fd,
                         .info = &info,
                         .len = len,

@@ -15,6 +15,7 @@ int kernel_prog_counts(Source *source, uint32_t id, SourceCounted *out);
 int kernel_prog_look(Source *source, uint32_t id, guint thread, const SourceLook *before,
                      SourceLook *out);
 void kernel_prog_looked(Source *source, SourceLook *look);
+void kernel_prog_looks_end(Source *source);
 int kernel_prog_info(Source *source, uint32_t id, bool changing, Info **out);
 
 #endif

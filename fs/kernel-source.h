@@ -44,8 +44,8 @@ typedef struct KernelSource {
         ParsedBtf map_btf;
         ParsedBtf prog_btf;
         ParsedBtf entry_btf; /* of a map whose entries are looked at; lent by map_btf() */
-        FdInfoFiles
-                fdinfo[SOURCE_THREADS]; /* of each thread; all calls but looks are of the first */
+        FdInfoFiles fdinfo;  /* the last one; for all calls but looks */
+        FdInfoFiles looks[SOURCE_THREADS]; /* of each thread */
         pthread_mutex_t boot_lock;
         BootTime boot;
         KernelArrays *arrays; /* that were opened just now */

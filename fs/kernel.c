@@ -105,7 +105,7 @@ static int look_at_map(KernelSource *kernel, uint32_t id, bool fdinfo, MapFacts 
         if (r < 0)
                 return r;
         if (fdinfo || is_global_data(&out->info) || out->info.type == BPF_MAP_TYPE_PROG_ARRAY)
-                fdinfo_read(&kernel->fdinfo[0], &out->fdinfo, fd);
+                fdinfo_read(&kernel->fdinfo, &out->fdinfo, fd);
         if (out->info.type == BPF_MAP_TYPE_PROG_ARRAY)
                 lay_to_rest(kernel, id, fd, out);
         if (!fdinfo)
@@ -312,8 +312,8 @@ static void kernel_free(Source *source)
 {
         KernelSource *kernel = (KernelSource *)source;
 
-        for (guint i = 0; i < SOURCE_THREADS; i++)
-                fdinfo_close(&kernel->fdinfo[i]);
+        kernel_prog_looks_end(source);
+        fdinfo_close(&kernel->fdinfo);
         pthread_mutex_destroy(&kernel->boot_lock);
         kernel_arrays_free(kernel->arrays);
         drop_ready(kernel);
@@ -331,6 +331,7 @@ static const SourceOps kernel_ops = {
         .prog_counts = kernel_prog_counts,
         .prog_look = kernel_prog_look,
         .prog_looked = kernel_prog_looked,
+        .prog_looks_end = kernel_prog_looks_end,
         .prog_info = kernel_prog_info,
         .next_map = next_map,
         .map = map,
@@ -371,8 +372,9 @@ int kernel_source_new(bool contents, Source **out, GError **error)
         kernel = g_new0(KernelSource, 1);
         kernel->source.ops = &kernel_ops;
         kernel->source.contents = contents;
+        fdinfo_init(&kernel->fdinfo, 1);
         for (guint i = 0; i < SOURCE_THREADS; i++)
-                fdinfo_init(&kernel->fdinfo[i]);
+                fdinfo_init(&kernel->looks[i], FDINFO_FILES);
         pthread_mutex_init(&kernel->boot_lock, NULL);
         boottime_init(&kernel->boot);
         kernel->arrays = kernel_arrays_new();

@@ -24,6 +24,7 @@ int log_look_facts(Catalog *catalog, uint32_t id, LogFacts *out)
         GString *text;
         int r = source->ops->prog_look(source, id, 0, NULL, &look);
 
+        source_looks_end(source);
         if (r < 0)
                 return r;
         source_looked(source, id, &look);

@@ -132,27 +132,35 @@ static void take_lacking(Passes *passes, const Pass *pass)
         g_array_append_val(passes->lacking, lacking);
 }
 
-/* The pass of the map that was used last, of those whose end was not read; NULL: there is none. */
-static Pass *find_unread(const Passes *passes, uint32_t map)
+/* It was used now, and is the last one. */
+static void use_pass(Passes *passes, guint index)
+{
+        Pass *pass = g_ptr_array_steal_index(passes->kept, index);
+
+        pass->used = g_get_monotonic_time();
+        g_ptr_array_add(passes->kept, pass);
+}
+
+/* The pass of the map that was used last, of those whose end was not read, was used now. */
+static void use_unread(Passes *passes, uint32_t map)
 {
         for (guint i = passes->kept->len; i > 0; i--) {
-                Pass *pass = passes->kept->pdata[i - 1];
+                const Pass *pass = passes->kept->pdata[i - 1];
 
-                if (pass->map == map && !pass->ended)
-                        return pass;
+                if (pass->map == map && !pass->ended) {
+                        use_pass(passes, i - 1);
+                        return;
+                }
         }
-        return NULL;
 }
 
 void passes_use(Passes *passes, uint32_t map)
 {
         Lacking *lacking = find_lacking(passes, map);
-        Pass *pass = find_unread(passes, map);
 
         if (lacking)
                 lacking->used = g_get_monotonic_time();
-        if (pass)
-                pass->used = g_get_monotonic_time();
+        use_unread(passes, map);
 }
 
 bool passes_lack(Passes *passes, uint32_t map)
@@ -309,11 +317,9 @@ Pass *passes_find(Passes *passes, uint32_t map, uint32_t number)
 
                 if (pass->map != map || pass->number != number)
                         continue;
-                pass->used = g_get_monotonic_time();
+                use_pass(passes, i - 1);
                 if (pass->more)
                         take_lacking(passes, pass);
-                g_ptr_array_steal_index(passes->kept, i - 1);
-                g_ptr_array_add(passes->kept, pass);
                 return pass;
         }
         return NULL;

@@ -47,6 +47,12 @@ void source_looked(Source *source, uint32_t id, SourceLook *look)
                 source->ops->prog_looked(source, look);
 }
 
+void source_looks_end(Source *source)
+{
+        if (source->ops->prog_looks_end)
+                source->ops->prog_looks_end(source);
+}
+
 void source_look_clear(SourceLook *look)
 {
         source_prog_clear(&look->facts);

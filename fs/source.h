@@ -127,6 +127,9 @@ typedef struct SourceOps {
         /* The maps of this program will be asked for next: the source may take the look's BTF.
          * NULL: it needs none. */
         void (*prog_looked)(Source *source, SourceLook *look);
+        /* No look is under way, and none follows soon: what serves only looks is given up. NULL:
+         * there is nothing. */
+        void (*prog_looks_end)(Source *source);
         /* The keys whose values never change, or, if @changing, all others. */
         int (*prog_info)(Source *source, uint32_t id, bool changing, Info **out);
 
@@ -193,6 +196,8 @@ void source_tell_counts(Source *source, uint32_t id, const SourceCounts *counts)
 /* To be called by whoever uses a look at a program, by one thread at a time: tells its counts, and
  * calls prog_looked(). */
 void source_looked(Source *source, uint32_t id, SourceLook *look);
+/* To be called behind looks, by one thread when no other one looks: calls prog_looks_end(). */
+void source_looks_end(Source *source);
 
 void source_prog_clear(SourceProg *prog);
 void source_look_clear(SourceLook *look);

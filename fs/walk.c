@@ -293,6 +293,7 @@ int walk_progs(Catalog *catalog, const GArray *kept, WalkProgFunc func, void *da
         pieces_begin(listed->pieces, (all->len + PIECE - 1) / PIECE, ask_piece, &asking);
         r = visit_all(&(Walk){ catalog, listed, all, func, data });
         pieces_end(listed->pieces);
+        source_looks_end(asking.source);
         remove_gone(listed->ids);
         return r;
 }

@@ -25,7 +25,7 @@ OBJ_PIN, OBJ_GET = 6, 7
 PROG_TEST_RUN = 10
 RAW_TRACEPOINT_OPEN = 17
 MAP_FREEZE = 22
-LINK_GET_NEXT_ID = 31
+LINK_GET_FD_BY_ID, LINK_GET_NEXT_ID = 30, 31
 ENABLE_STATS = 32
 PROG_BIND_MAP = 35
 PROG_ATTACH = 8
@@ -76,6 +76,11 @@ def map_update(fd, key, value):
 
 def map_by_id(number):
     return call(MAP_GET_FD_BY_ID, struct.pack("<III", number, 0, 0))[0]
+
+
+def link_by_id(number):
+    """A new descriptor of the link with this id."""
+    return call(LINK_GET_FD_BY_ID, struct.pack("<III", number, 0, 0))[0]
 
 
 def map_name(number):

@@ -130,14 +130,19 @@ def test_holders_of_a_map(tree, hand, hold, fds):
     comes_to(tree / str(number), {os.getpid()})
 
 
-def test_holding_a_link_is_holding_its_program(tree, fds, hold):
-    """sk_lookup on a network namespace: links there need no other thing."""
+@pytest.mark.parametrize("opened", ["by its maker", "by its id"])
+def test_holding_a_link_is_holding_its_program(tree, fds, hold, opened):
+    """sk_lookup on a network namespace: links there need no other thing. The kernel calls a link's
+    descriptor otherwise if the link was opened again, by its id or by a pin."""
     program = bpf.prog_load(name=b"linked", kind=30, attach_type=36)  # SK_LOOKUP
     fds.append(program)
     number = bpf.object_id(program)
     with open("/proc/self/ns/net", encoding="ascii") as namespace:
         link = bpf.call(bpf.LINK_CREATE, bpf.struct.pack("<IIII", program, namespace.fileno(), 36, 0))[0]
     fds.append(link)
+    if opened == "by its id":
+        link = bpf.link_by_id(bpf.object_id(link))
+        fds.append(link)
     other = hold(link)
     comes_to(tree / str(number), {os.getpid(), other.pid})
     (name,) = os.listdir(tree / str(number) / "info" / "links")

@@ -100,8 +100,10 @@ static void test_left(void)
 static void test_ahead(void)
 {
         g_autoptr(Pieces) pieces = pieces_new();
+        guint most = 0;
 
-        for (guint round = 0; round < 20; round++) {
+        /* On a busy machine the second thread has no CPU now and then. */
+        for (guint round = 0; round < 20 || (most <= N / 4 && round < 2000); round++) {
                 Work work = { .caller = pthread_self() };
 
                 pieces_begin(pieces, N, do_piece, &work);
@@ -114,9 +116,12 @@ static void test_ahead(void)
                 }
                 pieces_end(pieces);
                 assert_done(&work, N, 1);
-                if (g_get_num_processors() > 1)
-                        g_assert_cmpuint(work.others, >, N / 4);
+                most = MAX(most, work.others);
         }
+        if (g_get_num_processors() > 1)
+                g_assert_cmpuint(most, >, N / 4);
+        else
+                g_assert_cmpuint(most, ==, 0);
 }
 
 static void test_nothing(void)
