@@ -39,7 +39,8 @@ def with_memory(look):
             assert error.errno == errno.ENOMEM
         return given
 
-    eventually(looks)
+    # With a sanitizer each look may take seconds there.
+    eventually(looks, 120)
     return given[0]
 
 
