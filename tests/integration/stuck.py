@@ -11,6 +11,7 @@ import subprocess
 from conftest import eventually
 
 # linux/ptrace.h, linux/wait.h
+PTRACE_CONT = 7
 PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
 WALL = 0x40000000
 
@@ -26,9 +27,29 @@ def state(process, thread):
 
 
 def follower(process):
-    (found,) = [task.name for task in pathlib.Path(f"/proc/{process}/task").iterdir()
+    def found():
+        return [task.name for task in pathlib.Path(f"/proc/{process}/task").iterdir()
                 if (task / "comm").read_text() == "bpfmeta-follow\n"]
-    return found
+
+    eventually(found)
+    return found()[0]
+
+
+def waiting_reader(process, root):
+    """A reader that waits for the daemon, which is stopped, in a lookup in the root: it holds that directory.
+    If the kernel has to ask for the root's attributes first, it does not hold it, and another one tries."""
+    while True:
+        os.stat(root)
+        ptrace(PTRACE_INTERRUPT, process)
+        os.waitpid(process, WALL)
+        reader = subprocess.Popen(["stat", root / "none"], stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE, text=True)
+        stack = pathlib.Path(f"/proc/{reader.pid}/stack")
+        eventually(lambda: "request_wait_answer" in stack.read_text())
+        if "lookup_name" in stack.read_text():
+            return reader
+        ptrace(PTRACE_CONT, process)
+        reader.communicate()
 
 
 @contextlib.contextmanager
@@ -40,12 +61,7 @@ def reader_of_a_stuck_daemon(process, root, number, unload):
     known = os.open(root / str(number), os.O_PATH | os.O_DIRECTORY)
     ptrace(PTRACE_SEIZE, process)
     try:
-        ptrace(PTRACE_INTERRUPT, process)
-        os.waitpid(process, WALL)
-        reader = subprocess.Popen(["stat", root / "none"], stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.PIPE, text=True)
-        stack = pathlib.Path(f"/proc/{reader.pid}/stack")
-        eventually(lambda: "request_wait_answer" in stack.read_text())
+        reader = waiting_reader(process, root)
         unload()
         eventually(lambda: state(process, thread) == "D")
         yield reader
