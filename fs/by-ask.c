@@ -283,7 +283,7 @@ static void look_at_new(By *by, BySet set, int64_t deadline)
                 look->newest = id;
                 if (prog)
                         by_ask(by, prog, set);
-                if (cpu_time(CLOCK_THREAD_CPUTIME_ID) > deadline) {
+                if (cpu_time_is_over(deadline)) {
                         look->at = 0;
                         return;
                 }
@@ -295,7 +295,7 @@ static void look_at_new(By *by, BySet set, int64_t deadline)
 void by_ask_all(By *by, BySet set, const char *key, const char *value)
 {
         ByLook *look = &by->looks[set];
-        int64_t deadline = cpu_time(CLOCK_THREAD_CPUTIME_ID) + BY_TIME_MS * G_TIME_SPAN_MILLISECOND;
+        int64_t deadline = cpu_time_end(BY_TIME_MS);
         int64_t now = g_get_monotonic_time();
         g_autoptr(GArray) ids = NULL;
         guint first = 0;
@@ -319,7 +319,7 @@ void by_ask_all(By *by, BySet set, const char *key, const char *value)
                         continue;
                 if (by_ask(by, prog, set) && key && has(by, key, value))
                         return;
-                if (cpu_time(CLOCK_THREAD_CPUTIME_ID) > deadline) {
+                if (cpu_time_is_over(deadline)) {
                         look->resume = id + 1;
                         look->late = ids->len - i - 1;
                         return;

@@ -4,6 +4,7 @@
 
 #include "dump.h"
 
+#include "cpu-time.h"
 #include "json.h"
 #include "value-dump.h"
 
@@ -149,7 +150,7 @@ static int put_entries(Dump *dump, Source *source, uint32_t id)
         const SourceWalk walk = {
                 .func = add_entry,
                 .data = dump,
-                .end = source_walk_end(DUMP_MAX_MS),
+                .end = cpu_time_end(DUMP_MAX_MS),
         };
         const MapShape *shape = dump->shape;
         int r;

@@ -11,6 +11,8 @@
 
 #include "kernel-entries.h"
 
+#include "cpu-time.h"
+
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
@@ -83,7 +85,7 @@ static int give_batch(const Batch *batch, const MapShape *shape, uint32_t n, con
 {
         uint32_t size = map_shape_entry_size(shape);
 
-        if (source_walk_is_late(walk))
+        if (cpu_time_is_over(walk->end))
                 return -ETIME;
         for (uint32_t i = 0; i < n; i++)
                 if (!walk->func(batch->keys + (gsize)i * shape->key_size,
@@ -174,7 +176,7 @@ static int walk_keys(int fd, const MapShape *shape, const SourceWalk *walk)
                 keys.seen = g_hash_table_new_full(g_bytes_hash, g_bytes_equal,
                                                   (GDestroyNotify)g_bytes_unref, NULL);
         for (uint64_t i = 0; r == 0; i++) {
-                if (i % KEYS_A_LOOK == 0 && source_walk_is_late(walk))
+                if (i % KEYS_A_LOOK == 0 && cpu_time_is_over(walk->end))
                         return -ETIME;
                 if (bpf_map_get_next_key(fd, i ? keys.key : NULL, keys.key) < 0)
                         return errno == ENOENT ? 0 : -errno;

@@ -4,6 +4,7 @@
 
 #include "passes.h"
 
+#include "cpu-time.h"
 #include "dump.h"
 
 #include <errno.h>
@@ -252,7 +253,7 @@ static SourceWalk walk_with(bool (*func)(const uint8_t *key, const uint8_t *valu
         return (SourceWalk){
                 .func = func,
                 .data = data,
-                .end = source_walk_end(PASSES_MAX_MS),
+                .end = cpu_time_end(PASSES_MAX_MS),
         };
 }
 

@@ -4,8 +4,6 @@
 
 #include "source.h"
 
-#include "cpu-time.h"
-
 int source_next_prog(Source *source, uint32_t after, uint32_t *id)
 {
         return source->ops->next_prog(source, after, id);
@@ -14,16 +12,6 @@ int source_next_prog(Source *source, uint32_t after, uint32_t *id)
 int source_next_map(Source *source, uint32_t after, uint32_t *id)
 {
         return source->ops->next_map(source, after, id);
-}
-
-int64_t source_walk_end(int64_t milliseconds)
-{
-        return cpu_time(CLOCK_THREAD_CPUTIME_ID) + milliseconds * G_TIME_SPAN_MILLISECOND;
-}
-
-bool source_walk_is_late(const SourceWalk *walk)
-{
-        return cpu_time(CLOCK_THREAD_CPUTIME_ID) > walk->end;
 }
 
 bool source_has(Source *source, int (*next)(Source *source, uint32_t after, uint32_t *id),

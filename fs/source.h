@@ -95,14 +95,9 @@ typedef struct SourceWalk {
          * borrowed. Returns false to stop. @key is NULL if the map has no keys. */
         bool (*func)(const uint8_t *key, const uint8_t *values, void *data);
         void *data;
-        int64_t end; /* source_walk_end(): the way ends there with -ETIME; or earlier, if it would
+        int64_t end; /* cpu_time_end(): the way ends there with -ETIME; or earlier, if it would
                         take too much memory */
 } SourceWalk;
-
-/* The end of a walk by this thread that begins now, and takes so many milliseconds of a CPU at
- * most. While the thread has no CPU nothing is lost: a walk that was stopped goes on. */
-int64_t source_walk_end(int64_t milliseconds);
-bool source_walk_is_late(const SourceWalk *walk);
 
 typedef struct SourceOps {
         void (*free)(Source *source);

@@ -4,6 +4,8 @@
 
 #include "passes.h"
 
+#include "cpu-time.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -25,7 +27,7 @@ static int walk(Source *source, uint32_t id, const MapShape *shape, const Source
 
         fake->walks++;
         g_usleep(fake->stopped);
-        if (source_walk_is_late(way))
+        if (cpu_time_is_over(way->end))
                 return -ETIME;
         for (uint32_t i = 0; i < fake->n; i++)
                 if (!way->func((const uint8_t *)&i, (const uint8_t *)&i, way->data))
