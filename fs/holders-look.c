@@ -55,7 +55,7 @@ struct HoldersLook {
 
 /* The names of an object's descriptors, and the lines of its fdinfo that have ids. */
 typedef struct Named {
-        const char *target;
+        const char *targets[2];
         struct {
                 const char *key;
                 HolderKind kind;
@@ -65,15 +65,13 @@ typedef struct Named {
 enum { NAMED_PROG, NAMED_MAP, NAMED_LINK };
 
 static const Named names[] = {
-        [NAMED_PROG] = { "anon_inode:bpf-prog", { { "prog_id:", HOLDER_PROG } } },
-        [NAMED_MAP] = { "anon_inode:bpf-map", { { "map_id:", HOLDER_MAP } } },
-        [NAMED_LINK] = { "anon_inode:bpf_link",
+        [NAMED_PROG] = { { "anon_inode:bpf-prog" }, { { "prog_id:", HOLDER_PROG } } },
+        [NAMED_MAP] = { { "anon_inode:bpf-map" }, { { "map_id:", HOLDER_MAP } } },
+        /* Who made it has the first; who opened it by its pin or by its id, the second
+         * (bpf_link_prime() and bpf_link_new_fd() of the kernel's kernel/bpf/syscall.c). */
+        [NAMED_LINK] = { { "anon_inode:bpf_link", "anon_inode:bpf-link" },
                          { { "link_id:", HOLDER_LINK }, { "prog_id:", HOLDER_PROG } } },
 };
-
-/* So a link is called that was opened by its pin or by its id (bpf_link_new_fd() of the kernel's
- * kernel/bpf/syscall.c); who made it has the name above (bpf_link_prime()). */
-#define LINK_OPENED_AGAIN "anon_inode:bpf-link"
 
 static void add(HoldersLook *look, HolderKind kind, uint32_t id, const void *bytes, gsize length)
 {
@@ -165,11 +163,10 @@ static const Named *find_named(HoldersLook *look, const char *name)
         if (n < 0 && errno != ENOENT)
                 keep_nothing(look);
         target[MAX(n, 0)] = '\0';
-        if (strcmp(target, LINK_OPENED_AGAIN) == 0)
-                return &names[NAMED_LINK];
         for (guint i = 0; i < G_N_ELEMENTS(names); i++)
-                if (strcmp(target, names[i].target) == 0)
-                        return &names[i];
+                for (guint k = 0; k < G_N_ELEMENTS(names[i].targets); k++)
+                        if (g_strcmp0(target, names[i].targets[k]) == 0)
+                                return &names[i];
         return NULL;
 }
 

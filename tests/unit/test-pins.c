@@ -467,6 +467,7 @@ static void test_leaves_no_trace(World *world, gconstpointer data)
                 g_assert_false(g_str_has_prefix(target, world->top));
                 g_assert_null(strstr(target, "bpf-prog"));
                 g_assert_null(strstr(target, "bpf_link"));
+                g_assert_null(strstr(target, "bpf-link"));
         }
         g_assert_cmpuint(n, >, 3);
         cwd = g_get_current_dir();
