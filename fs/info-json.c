@@ -8,13 +8,25 @@
 
 #include <string.h>
 
-/* Names that may look like numbers. */
-static const char *const strings[] = { "cgroup", "comm",        "container", "devname",
-                                       "file",   "func",        "name",      "path",
-                                       "tag",    "target_name", "tp_name",   "tracepoint",
-                                       "unit",   "user_unit",   NULL };
-static const char *const lines[] = { "functions", "sources", NULL };
-static const char *const numbers[] = { "btf_ids", "map_ids", NULL };
+typedef enum Form {
+        FORM_VALUE,   /* a number or a truth value, if it looks like one; else a string */
+        FORM_STRING,  /* a string, also if it looks like a number */
+        FORM_STRINGS, /* a string a line */
+        FORM_NUMBERS,
+} Form;
+
+/* The keys of another form than FORM_VALUE. */
+static const struct {
+        const char *key;
+        Form form;
+} forms[] = {
+        { "btf_ids", FORM_NUMBERS },   { "cgroup", FORM_STRING },      { "comm", FORM_STRING },
+        { "container", FORM_STRING },  { "devname", FORM_STRING },     { "file", FORM_STRING },
+        { "func", FORM_STRING },       { "functions", FORM_STRINGS },  { "map_ids", FORM_NUMBERS },
+        { "name", FORM_STRING },       { "path", FORM_STRING },        { "sources", FORM_STRINGS },
+        { "tag", FORM_STRING },        { "target_name", FORM_STRING }, { "tp_name", FORM_STRING },
+        { "tracepoint", FORM_STRING }, { "unit", FORM_STRING },        { "user_unit", FORM_STRING },
+};
 
 /* Lists for each function of a link: the key of info, and bpftool's key in "funcs". */
 typedef struct PerFunction {
@@ -50,16 +62,25 @@ static void put_numbers(Json *json, const char *text)
         json_end_array(json);
 }
 
+static Form form_of(const char *key)
+{
+        for (guint i = 0; i < G_N_ELEMENTS(forms); i++)
+                if (forms[i].key[0] == key[0] && strcmp(forms[i].key, key) == 0)
+                        return forms[i].form;
+        return FORM_VALUE;
+}
+
 static void put(Json *json, const char *key, const char *member, const char *text)
 {
+        Form form = form_of(key);
         size_t length = strcspn(text, "\n");
 
         json_name(json, member);
-        if (g_strv_contains(lines, key))
+        if (form == FORM_STRINGS)
                 json_lines(json, text);
-        else if (g_strv_contains(numbers, key))
+        else if (form == FORM_NUMBERS)
                 put_numbers(json, text);
-        else if (!g_strv_contains(strings, key) && json_is_literal(text, length))
+        else if (form == FORM_VALUE && json_is_literal(text, length))
                 json_raw(json, text, length);
         else
                 json_text(json, text, length);
@@ -68,7 +89,7 @@ static void put(Json *json, const char *key, const char *member, const char *tex
 static const PerFunction *find_per_function(const char *key)
 {
         for (guint i = 0; i < G_N_ELEMENTS(per_function); i++)
-                if (strcmp(per_function[i].key, key) == 0)
+                if (per_function[i].key[0] == key[0] && strcmp(per_function[i].key, key) == 0)
                         return &per_function[i];
         return NULL;
 }

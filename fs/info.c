@@ -4,6 +4,7 @@
 
 #include "info.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct Info {
@@ -17,6 +18,10 @@ struct InfoBuilder {
         GString *texts;
 };
 
+/* Most directories have fewer keys, and fewer bytes of texts. */
+#define KEYS_GUESS 24
+#define TEXTS_GUESS 512
+
 static const uint32_t *offsets(const Info *info)
 {
         return (const uint32_t *)&info->keys[info->n];
@@ -26,10 +31,28 @@ InfoBuilder *info_builder_new(void)
 {
         InfoBuilder *builder = g_new(InfoBuilder, 1);
 
-        builder->keys = g_ptr_array_new();
-        builder->offsets = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-        builder->texts = g_string_new(NULL);
+        builder->keys = g_ptr_array_sized_new(KEYS_GUESS);
+        builder->offsets = g_array_sized_new(FALSE, FALSE, sizeof(uint32_t), KEYS_GUESS);
+        builder->texts = g_string_sized_new(TEXTS_GUESS);
         return builder;
+}
+
+/* Writes into the room that is there: most texts fit in. */
+G_GNUC_PRINTF(2, 0) static void append(GString *out, const char *format, va_list args)
+{
+        gsize room = out->allocated_len - out->len;
+        va_list again;
+        int n;
+
+        va_copy(again, args);
+        n = vsnprintf(out->str + out->len, room, format, args);
+        if (n >= 0 && (gsize)n < room) {
+                out->len += n;
+        } else {
+                g_string_truncate(out, out->len);
+                g_string_append_vprintf(out, format, again);
+        }
+        va_end(again);
 }
 
 void info_builder_add(InfoBuilder *builder, const char *key, const char *format, ...)
@@ -40,7 +63,7 @@ void info_builder_add(InfoBuilder *builder, const char *key, const char *format,
         g_ptr_array_add(builder->keys, (gpointer)key);
         g_array_append_val(builder->offsets, offset);
         va_start(args, format);
-        g_string_append_vprintf(builder->texts, format, args);
+        append(builder->texts, format, args);
         va_end(args);
         g_string_append_len(builder->texts, "\n", 2);
 }

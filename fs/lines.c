@@ -19,6 +19,7 @@ struct Lines {
         Text functions;
         GHashTable *offsets; /* the names that have been added as sources */
         GHashTable *names;   /* the same as text, in the strings of the BTF */
+        uint32_t last;       /* the offset that was added last: lines of a file follow each other */
 };
 
 Lines *lines_new(void)
@@ -80,8 +81,10 @@ void lines_add_source(Lines *lines, const struct btf *btf, uint32_t file)
         g_autoptr(GString) line = NULL;
         const char *name;
 
-        if (lines->sources.full || !g_hash_table_add(lines->offsets, GUINT_TO_POINTER(file)))
+        if (lines->sources.full || (file == lines->last && file > 0) ||
+            !g_hash_table_add(lines->offsets, GUINT_TO_POINTER(file)))
                 return;
+        lines->last = file;
         name = usable(btf__name_by_offset(btf, file));
         if (!*name || !g_hash_table_add(lines->names, (char *)name))
                 return;

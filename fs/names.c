@@ -20,20 +20,42 @@ typedef struct Known {
         char *hash; /* of escaped; NULL until it is needed */
 } Known;
 
+/* A name that an entry has. */
+typedef struct Given {
+        char *name;
+        uint64_t next; /* the number to try next behind a '~' */
+} Given;
+
+/* In most directories there are fewer names: to compare them takes less than to make a table. */
+#define FEW 8
+
 struct Names {
         NamesReserved reserved;
-        GHashTable *known; /* long name as the author wrote it -> Known */
-        Known *last;       /* of a shorter name; NULL: none yet */
-        GHashTable *given; /* name -> guint64: the number to try next behind a '~' */
+        GHashTable *known; /* long name as the author wrote it -> Known; NULL until there is one */
+        Given few[FEW];    /* the first names that were given */
+        guint n_few;
+        GHashTable *more; /* name -> Given: all others; NULL until there are some */
 };
 
-static void known_free(gpointer data)
+static void known_clear(Known *known)
 {
-        Known *known = data;
-
         g_free(known->escaped);
         g_free(known->hash);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Known, known_clear)
+
+static void known_free(gpointer known)
+{
+        known_clear(known);
         g_free(known);
+}
+
+static void given_free(gpointer data)
+{
+        Given *given = data;
+
+        g_free(given->name);
+        g_free(given);
 }
 
 Names *names_new(NamesReserved reserved)
@@ -41,8 +63,6 @@ Names *names_new(NamesReserved reserved)
         Names *names = g_new0(Names, 1);
 
         names->reserved = reserved;
-        names->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, known_free);
-        names->given = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
         return names;
 }
 
@@ -50,10 +70,10 @@ void names_free(Names *names)
 {
         if (!names)
                 return;
-        g_hash_table_unref(names->known);
-        if (names->last)
-                known_free(names->last);
-        g_hash_table_unref(names->given);
+        for (guint i = 0; i < names->n_few; i++)
+                g_free(names->few[i].name);
+        g_clear_pointer(&names->known, g_hash_table_unref);
+        g_clear_pointer(&names->more, g_hash_table_unref);
         g_free(names);
 }
 
@@ -84,11 +104,24 @@ static bool is_usable(const Names *names, const char *name)
         return name && *name && !is_dots(name) && !is_reserved(names, name);
 }
 
+/* True if nothing of it has to be escaped. */
+static bool is_plain(const char *name)
+{
+        const char *p = name;
+
+        while (*p >= ' ' && *p < 0x7f && *p != '/' && *p != '%')
+                p++;
+        return !*p && !is_dots(name);
+}
+
 static char *escape(const char *name)
 {
-        GString *out = g_string_new(NULL);
         bool dots = is_dots(name);
+        GString *out;
 
+        if (is_plain(name))
+                return g_strdup(name);
+        out = g_string_new(NULL);
         for (const char *p = name; *p;) {
                 gunichar c = g_utf8_get_char_validated(p, -1);
                 bool valid = c < (gunichar)-2;
@@ -139,11 +172,9 @@ static char *fit(Known *known, const char *suffix)
 
 char *names_of_text(const char *text, NamesReserved reserved)
 {
-        g_autofree char *escaped = escape(*text ? text : ANON);
-        Known known = { .escaped = escaped };
+        g_auto(Known) known = { .escaped = escape(*text ? text : ANON) };
         g_autofree char *name = fit(&known, "");
 
-        g_free(known.hash);
         if (*text && (strcmp(name, ANON) == 0 || (reserved && reserved(name))))
                 return g_strdup_printf("%%%02X%s", (guint8)*name, name + 1);
         return g_steal_pointer(&name);
@@ -151,86 +182,97 @@ char *names_of_text(const char *text, NamesReserved reserved)
 
 char *names_join(const char *outer, const char *inner)
 {
-        g_autofree char *joined = g_strconcat(outer, ".", inner, NULL);
-        Known known = { .escaped = joined };
-        char *name = fit(&known, "");
+        g_auto(Known) known = { .escaped = g_strconcat(outer, ".", inner, NULL) };
 
-        g_free(known.hash);
-        return name;
+        return fit(&known, "");
 }
 
-/* Shorter names are worked out again: to remember them would take more than that. */
 char *names_alone(const char *name)
 {
-        Known known = { .escaped = escape(name) };
-        char *fitting = fit(&known, "");
+        g_auto(Known) known = { .escaped = escape(name) };
 
-        g_free(known.escaped);
-        g_free(known.hash);
-        return fitting;
+        return fit(&known, "");
 }
 
 /* Shorter names are worked out again each time: to remember them would cost more. */
 #define WORTH_KNOWING 128
 
-/* The results for @name; borrowed from @names until the next call. */
-static Known *know(Names *names, const char *name)
+/* The results for @name: in *@once, or borrowed from @names. */
+static Known *know(Names *names, const char *name, Known *once)
 {
-        bool worth = strlen(name) >= WORTH_KNOWING;
-        Known *known = worth ? g_hash_table_lookup(names->known, name) : NULL;
+        Known *known;
 
-        if (known)
-                return known;
-        known = g_new0(Known, 1);
-        known->escaped = escape(name);
-        if (worth) {
+        if (strlen(name) < WORTH_KNOWING) {
+                once->escaped = escape(name);
+                return once;
+        }
+        if (!names->known)
+                names->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, known_free);
+        known = g_hash_table_lookup(names->known, name);
+        if (!known) {
+                known = g_new0(Known, 1);
+                known->escaped = escape(name);
                 g_hash_table_insert(names->known, g_strdup(name), known);
-        } else {
-                if (names->last)
-                        known_free(names->last);
-                names->last = known;
         }
         return known;
 }
 
-static bool is_free(const Names *names, const char *name)
+/* NULL: no entry has that name. */
+static Given *find_given(Names *names, const char *name)
 {
-        return !is_reserved(names, name) && !g_hash_table_contains(names->given, name);
+        for (guint i = 0; i < names->n_few; i++)
+                if (strcmp(names->few[i].name, name) == 0)
+                        return &names->few[i];
+        return names->more ? g_hash_table_lookup(names->more, name) : NULL;
 }
 
-static void give(Names *names, const char *name, guint64 next)
+static bool is_free(Names *names, const char *name)
 {
-        guint64 *value = g_new(guint64, 1);
+        return !is_reserved(names, name) && !find_given(names, name);
+}
 
-        *value = next;
-        g_hash_table_insert(names->given, g_strdup(name), value);
+/* Notes that no other entry may have that name. */
+static Given *give(Names *names, const char *name)
+{
+        Given *given;
+
+        if (names->n_few < FEW) {
+                given = &names->few[names->n_few++];
+        } else {
+                if (!names->more)
+                        names->more =
+                                g_hash_table_new_full(g_str_hash, g_str_equal, NULL, given_free);
+                given = g_new(Given, 1);
+        }
+        *given = (Given){ g_strdup(name), 2 };
+        if (names->more)
+                g_hash_table_insert(names->more, given->name, given);
+        return given;
 }
 
 char *names_give(Names *names, const char *preferred, const char *full)
 {
         const char *wish = is_usable(names, preferred) ? preferred : *full ? full : ANON;
-        Known *known = know(names, wish);
+        g_auto(Known) once = { NULL };
+        Known *known = know(names, wish, &once);
         g_autofree char *name = fit(known, "");
-        const guint64 *tried;
-        guint64 n;
+        Given *given = find_given(names, name);
 
-        if (is_free(names, name)) {
-                give(names, name, 2);
-                return g_steal_pointer(&name);
+        if (!given) {
+                given = give(names, name);
+                if (!is_reserved(names, name))
+                        return g_steal_pointer(&name);
         }
 
         /* The number only grows, so however many entries want a name, each is tried once. */
-        tried = g_hash_table_lookup(names->given, name);
-        n = tried ? *tried : 2;
-        for (;; n++) {
+        for (;;) {
                 char suffix[SUFFIX_CHARS + 1];
                 g_autofree char *candidate = NULL;
 
-                g_snprintf(suffix, sizeof(suffix), "~%" G_GUINT64_FORMAT, n);
+                g_snprintf(suffix, sizeof(suffix), "~%" G_GUINT64_FORMAT, given->next++);
                 candidate = fit(known, suffix);
                 if (is_free(names, candidate)) {
-                        give(names, name, n + 1);
-                        give(names, candidate, 2);
+                        give(names, candidate);
                         return g_steal_pointer(&candidate);
                 }
         }

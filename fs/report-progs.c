@@ -350,8 +350,8 @@ typedef struct First {
         Making *making;
 } First;
 
-/* The least room that is made. */
-#define ROOM_LEAST (16u << 10)
+/* So much room is made at a time. */
+#define ROOM_STEP (64u << 10)
 /* The most bytes of a program that are likely, and of those behind what is kept of it. */
 #define LIKELY_PROG 2048
 #define LIKELY_CHANGING 96
@@ -385,14 +385,14 @@ static void tell_type(Catalog *catalog, const WalkProg *prog)
                                     prog->error == 0 ? prog->type : PROG_TYPE_UNKNOWN);
 }
 
-static void make_room(First *first)
+static void make_room(First *first, Catalog *catalog, guint progs)
 {
-        gsize more = MAX(first->text->len, ROOM_LEAST);
-
+        if (first->room == 0)
+                room_reserve(first->text, MIN((gsize)progs * LIKELY_PROG, catalog_memory(catalog)));
         if (first->text->len + LIKELY_PROG <= first->room)
                 return;
-        room_make(first->text, more);
-        first->room = first->text->len + more;
+        room_make(first->text, ROOM_STEP);
+        first->room = first->text->len + ROOM_STEP;
 }
 
 static int find_prog(Catalog *catalog, const WalkProg *prog, void *data)
@@ -405,7 +405,7 @@ static int find_prog(Catalog *catalog, const WalkProg *prog, void *data)
         if (first->text->len > catalog_memory(catalog))
                 return -ENOMEM;
         tell_type(catalog, prog);
-        make_room(first);
+        make_room(first, catalog, prog->progs);
         first->making->json = json_new(first->text);
         json_begin_object(&first->making->json);
         if (found.error == 0)

@@ -11,13 +11,20 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+void room_reserve(GString *text, gsize more)
+{
+        gsize length = text->len;
+
+        g_string_set_size(text, length + more);
+        g_string_truncate(text, length);
+}
+
 void room_make(GString *text, gsize more)
 {
         uintptr_t page = sysconf(_SC_PAGESIZE), start, end;
         gsize length = text->len;
 
-        g_string_set_size(text, length + more);
-        g_string_truncate(text, length);
+        room_reserve(text, more);
         start = ((uintptr_t)text->str + length + page - 1) & ~(page - 1);
         end = ((uintptr_t)text->str + length + more) & ~(page - 1);
         /* Without it the pages come one by one. */

@@ -12,6 +12,10 @@
 
 #include <glib.h>
 
+/* Makes room for @more bytes behind @text, whose pages come when they are asked for. So a text that
+ * grows within them stays where it is: to move it, the kernel has to stop other CPUs. */
+void room_reserve(GString *text, gsize more);
+
 /* Makes room for @more bytes behind @text, with all pages. */
 void room_make(GString *text, gsize more);
 

@@ -14,8 +14,8 @@
 typedef struct Writer {
         const ValueSpace *space;
         Json *json;
-        size_t end;          /* of the text's length */
-        GHashTable *scalars; /* BTF type -> Scalar: an enum's names are read once */
+        size_t end;        /* of the text's length */
+        GHashTable *enums; /* BTF type -> Scalar: an enum's names are read once; NULL: none yet */
 } Writer;
 
 static bool put_value(Writer *writer, const ValueRef *ref);
@@ -94,14 +94,14 @@ static void free_scalar(gpointer scalar)
         g_free(scalar);
 }
 
-/* The way to read values of that type; NULL: they can't be shown. */
-static const Scalar *scalar_of(Writer *writer, const struct btf_type *type)
+/* The way to read values of that enum; NULL: they can't be shown. */
+static const Scalar *enum_of(Writer *writer, const struct btf_type *type)
 {
         gpointer scalar;
 
-        if (!writer->scalars)
-                writer->scalars = g_hash_table_new_full(NULL, NULL, NULL, free_scalar);
-        if (g_hash_table_lookup_extended(writer->scalars, type, NULL, &scalar))
+        if (!writer->enums)
+                writer->enums = g_hash_table_new_full(NULL, NULL, NULL, free_scalar);
+        if (g_hash_table_lookup_extended(writer->enums, type, NULL, &scalar))
                 return scalar;
         scalar = g_new0(Scalar, 1);
         if (!scalar_init(scalar, writer->space->btf, type, 0)) {
@@ -109,18 +109,18 @@ static const Scalar *scalar_of(Writer *writer, const struct btf_type *type)
                 /* The table can't hold NULL to be freed. */
                 return NULL;
         }
-        g_hash_table_insert(writer->scalars, (gpointer)type, scalar);
+        g_hash_table_insert(writer->enums, (gpointer)type, scalar);
         return scalar;
 }
 
 static bool put_scalar(Writer *writer, const ValueRef *ref, const struct btf_type *type)
 {
-        g_auto(Scalar) bit_field = { 0 };
-        const Scalar *scalar = &bit_field;
+        g_auto(Scalar) once = { 0 };
+        const Scalar *scalar = &once;
 
-        if (ref->bit_size == 0)
-                scalar = scalar_of(writer, type);
-        else if (!scalar_init(&bit_field, writer->space->btf, type, ref->bit_size))
+        if (ref->bit_size == 0 && (btf_is_enum(type) || btf_is_enum64(type)))
+                scalar = enum_of(writer, type);
+        else if (!scalar_init(&once, writer->space->btf, type, ref->bit_size))
                 scalar = NULL;
         return (scalar && scalar_put_json(writer->json, writer->space, scalar, ref->bit_offset)) ||
                put_text(writer, ref);
@@ -164,6 +164,6 @@ bool value_json(Json *json, const ValueSpace *space, const ValueRef *ref, size_t
         Writer writer = { .space = space, .json = json, .end = json->out->len + limit };
         bool whole = put_value(&writer, ref) && length_of(&writer) <= writer.end;
 
-        g_clear_pointer(&writer.scalars, g_hash_table_unref);
+        g_clear_pointer(&writer.enums, g_hash_table_unref);
         return whole;
 }

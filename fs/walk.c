@@ -234,7 +234,7 @@ static int take(Catalog *catalog, Asked *one, WalkProg *prog, GArray *maps, Prog
 /* In place of the id of one that has gone comes 0. */
 static int visit(const Walk *walk, uint32_t *id, Asked *one, GArray *maps)
 {
-        WalkProg prog = { .id = *id, .maps = maps };
+        WalkProg prog = { .id = *id, .progs = walk->all->len, .maps = maps };
         g_autoptr(Prog) object = NULL;
 
         g_array_set_size(maps, 0);

@@ -25,6 +25,7 @@ typedef struct WalkKept {
 /* A program in a walk. All is borrowed until the function returns. */
 typedef struct WalkProg {
         uint32_t id;
+        guint progs;   /* of the whole walk; some may have gone by their turn */
         int error;     /* -errno: it is there and can't be looked at; then nothing below is known */
         uint32_t type; /* enum bpf_prog_type, if nothing was kept */
         SourceCounts counts;
