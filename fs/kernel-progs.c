@@ -5,6 +5,7 @@
 #include "kernel-progs.h"
 
 #include "kernel-info.h"
+#include "kernel-maps.h"
 #include "kernel-source.h"
 
 #include <linux/bpf.h>
@@ -169,10 +170,11 @@ static Info *fixed_info(const Looking *looking)
 }
 
 /* Of @source nothing may be used but what is this thread's, or has a lock. */
-int kernel_prog_look(Source *source, uint32_t id, guint thread, const SourceLook *before,
+int kernel_prog_look(Source *source, uint32_t id, guint thread, SourceEarlier earlier,
                      SourceLook *out)
 {
         KernelSource *kernel = (KernelSource *)source;
+        const SourceLook *before = earlier.with_btf;
         SourceCounted *counted = &out->counted;
         autoclose int fd = open_prog(id);
         struct bpf_prog_info info = {
@@ -190,7 +192,7 @@ int kernel_prog_look(Source *source, uint32_t id, guint thread, const SourceLook
         r = fd < 0 ? fd : get_info(fd, &info, &looking.len);
         if (r < 0)
                 return r;
-        if (before && before->btf && before->btf_id == info.btf_id)
+        if (before && before->btf_id == info.btf_id)
                 btf = (ParsedBtf){ before->btf, before->btf_id };
         counted->counts = counts_of(&info);
         counted->n_maps = info.nr_map_ids;
@@ -205,6 +207,7 @@ int kernel_prog_look(Source *source, uint32_t id, guint thread, const SourceLook
                 out->btf = btf.btf;
                 out->btf_id = btf.id;
         }
+        kernel_look_at_maps(kernel, looking.fdinfo, earlier.last, out);
         return 0;
 }
 
@@ -214,6 +217,7 @@ void kernel_prog_looked(Source *source, SourceLook *look)
         KernelSource *kernel = (KernelSource *)source;
         const ParsedBtf *known = prog_btf(kernel, look->btf_id);
 
+        kernel_take_looked(kernel, look);
         if (!look->btf || (known->btf && known->id == look->btf_id))
                 return;
         parsed_btf_clear(&kernel->prog_btf);
@@ -224,6 +228,7 @@ void kernel_prog_looks_end(Source *source)
 {
         KernelSource *kernel = (KernelSource *)source;
 
+        g_clear_pointer(&kernel->looked, g_array_unref);
         for (guint i = 0; i < SOURCE_THREADS; i++)
                 fdinfo_close(&kernel->looks[i]);
 }

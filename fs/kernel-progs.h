@@ -12,7 +12,7 @@ int kernel_next_prog(Source *source, uint32_t after, uint32_t *id);
 int kernel_prog(Source *source, uint32_t id, SourceProg *out);
 int kernel_prog_maps(Source *source, uint32_t id, GArray *ids);
 int kernel_prog_counts(Source *source, uint32_t id, SourceCounted *out);
-int kernel_prog_look(Source *source, uint32_t id, guint thread, const SourceLook *before,
+int kernel_prog_look(Source *source, uint32_t id, guint thread, SourceEarlier earlier,
                      SourceLook *out);
 void kernel_prog_looked(Source *source, SourceLook *look);
 void kernel_prog_looks_end(Source *source);

@@ -3,7 +3,8 @@
 #define BPFMETAFS_KERNEL_SOURCE_H
 
 /*
- * The running kernel as a source, from inside: for kernel.c and kernel-progs.c alone.
+ * The running kernel as a source, from inside: for kernel.c, kernel-progs.c and kernel-maps.c
+ * alone.
  */
 
 #include "boottime.h"
@@ -39,6 +40,8 @@ typedef struct Ready {
 typedef struct KernelSource {
         Source source;
         Ready ready;
+        GArray *looked; /* the maps that were looked at with the program whose turn it is, or NULL
+                         */
         /* The BTF that was parsed last for a map, and for a program. The first is lent to callers
          * of map_value() until the next call: so only map_value() may replace it. */
         ParsedBtf map_btf;
@@ -48,6 +51,7 @@ typedef struct KernelSource {
         FdInfoFiles looks[SOURCE_THREADS]; /* of each thread */
         pthread_mutex_t boot_lock;
         BootTime boot;
+        pthread_mutex_t arrays_lock;
         KernelArrays *arrays; /* that were opened just now */
         uint32_t n_cpus;      /* that there can be */
 } KernelSource;

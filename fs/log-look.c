@@ -22,12 +22,13 @@ int log_look_facts(Catalog *catalog, uint32_t id, LogFacts *out)
         g_auto(SourceLook) look = { 0 };
         const char *name;
         GString *text;
-        int r = source->ops->prog_look(source, id, 0, NULL, &look);
+        int r = source->ops->prog_look(source, id, 0, (SourceEarlier){ NULL, NULL }, &look);
 
+        if (r == 0)
+                source_looked(source, id, &look);
         source_looks_end(source);
         if (r < 0)
                 return r;
-        source_looked(source, id, &look);
         name = info_get(look.info, "name");
         text = g_string_new(NULL);
         for (guint i = 0; i < G_N_ELEMENTS(keys); i++)

@@ -46,6 +46,7 @@ void source_look_clear(SourceLook *look)
         source_prog_clear(&look->facts);
         g_clear_pointer(&look->info, info_free);
         g_clear_pointer(&look->btf, btf__free);
+        g_clear_pointer(&look->maps, g_array_unref);
 }
 
 void source_prog_clear(SourceProg *prog)

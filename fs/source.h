@@ -57,7 +57,14 @@ typedef struct SourceLook {
         Info *info;      /* owned: the keys whose values never change */
         struct btf *btf; /* owned: the program's BTF, if it was parsed for this look; else NULL */
         uint32_t btf_id; /* of btf */
+        GArray *maps;    /* owned: what the source has seen of its maps by the way; or NULL */
 } SourceLook;
+
+/* Earlier looks of the same thread, borrowed; each may be NULL. */
+typedef struct SourceEarlier {
+        const SourceLook *last;
+        const SourceLook *with_btf; /* the last one that has a BTF */
+} SourceEarlier;
 
 /* So many threads may look at programs at the same time. */
 #define SOURCE_THREADS 2
@@ -113,17 +120,17 @@ typedef struct SourceOps {
         int (*prog_counts)(Source *source, uint32_t id, SourceCounted *out);
         /*
          * Its counts and maps, and all that does not change. May be called while another thread is
-         * in any call, by one as the @thread 0, by another as 1. @before is an earlier look with a
-         * BTF, borrowed, which may be that of this program as well: then it is not parsed again;
-         * or NULL.
+         * in any call, by one as the @thread 0, by another as 1. The BTF of @earlier, if it is that
+         * of this program as well, is not parsed again, and maps of the last one are not looked at
+         * again.
          */
-        int (*prog_look)(Source *source, uint32_t id, guint thread, const SourceLook *before,
+        int (*prog_look)(Source *source, uint32_t id, guint thread, SourceEarlier earlier,
                          SourceLook *out);
-        /* The maps of this program will be asked for next: the source may take the look's BTF.
-         * NULL: it needs none. */
+        /* The maps of this program will be asked for next: the source may take the look's BTF and
+         * what it has seen of maps. NULL: it needs none. */
         void (*prog_looked)(Source *source, SourceLook *look);
-        /* No look is under way, and none follows soon: what serves only looks is given up. NULL:
-         * there is nothing. */
+        /* No look is under way, and none follows soon: what serves only looks is given up, and what
+         * they have seen of maps is forgotten. NULL: there is nothing. */
         void (*prog_looks_end)(Source *source);
         /* The keys whose values never change, or, if @changing, all others. */
         int (*prog_info)(Source *source, uint32_t id, bool changing, Info **out);

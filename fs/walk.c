@@ -143,11 +143,10 @@ static void look_behind(SourceLook *look)
                 g_clear_pointer(&look->btf, btf__free);
 }
 
-/* @before: NULL or the last look with a BTF. */
-static int look(Source *source, guint thread, const SourceLook *before, Asked *one)
+static int look(Source *source, guint thread, SourceEarlier earlier, Asked *one)
 {
         g_autoptr(SourceLook) seen = g_new0(SourceLook, 1);
-        int r = source->ops->prog_look(source, one->id, thread, before, seen);
+        int r = source->ops->prog_look(source, one->id, thread, earlier, seen);
 
         if (r < 0)
                 return r;
@@ -162,19 +161,23 @@ static void ask_piece(guint piece, guint thread, void *data)
         const Asking *asking = data;
         Source *source = asking->source;
         guint first = piece * PIECE, end = MIN(first + PIECE, asking->all->len);
-        SourceLook *before = NULL;
+        SourceEarlier earlier = { NULL, NULL };
+        SourceLook *behind = NULL;
 
         for (guint i = first; i < end; i++) {
                 Asked *one = &g_array_index(asking->all, Asked, i);
 
                 one->error = one->kept ? source->ops->prog_counts(source, one->id, &one->counted)
-                                       : look(source, thread, before, one);
-                if (!one->look || !one->look->btf)
+                                       : look(source, thread, earlier, one);
+                if (!one->look)
                         continue;
-                look_behind(before);
-                before = one->look;
+                earlier.last = one->look;
+                if (!one->look->btf)
+                        continue;
+                look_behind(behind);
+                earlier.with_btf = behind = one->look;
         }
-        look_behind(before);
+        look_behind(behind);
 }
 
 /* The programs, as Asked. */
@@ -240,7 +243,8 @@ static int visit(const Walk *walk, uint32_t *id, Asked *one, GArray *maps)
         g_array_set_size(maps, 0);
         if (is_another(one)) {
                 one->kept = NULL;
-                one->error = look(catalog_source(walk->catalog), 0, NULL, one);
+                one->error =
+                        look(catalog_source(walk->catalog), 0, (SourceEarlier){ NULL, NULL }, one);
         }
         prog.kept = one->kept;
         prog.error = take(walk->catalog, one, &prog, maps, &object);
