@@ -9,13 +9,6 @@
 
 #include "report.h"
 
-/* The most bytes of JSON that the metadata of one program takes. */
-#define REPORT_MAX_METADATA (1u << 20)
-/* The same if the whole text takes more than half of the option memory=. */
-#define REPORT_LEAST_METADATA (4u << 10)
-/* The same for one value. */
-#define REPORT_MAX_VALUE (64u << 10)
-
 extern const ReportOps report_progs;
 
 #endif
