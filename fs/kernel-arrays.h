@@ -8,7 +8,8 @@
  * An array is opened at most once in KERNEL_ARRAYS_REST microseconds. When its last user reference
  * goes, and ours may be the last, the kernel schedules work to clear it (prog_array_map_clear(),
  * kernel/bpf/arraymap.c), and takes a reference for that work. If the work is pending already,
- * nothing gives that reference back, and the map stays for ever.
+ * nothing gives that reference back, and the map stays for ever. So no two threads may open a map
+ * at the same time that may be one: whoever calls these functions holds a lock.
  */
 
 #include "fdinfo.h"

@@ -32,6 +32,11 @@ static bool is_global_data(const struct bpf_map_info *info)
                info->btf_value_type_id != 0;
 }
 
+static bool is_array(const struct bpf_map_info *info)
+{
+        return info->type == BPF_MAP_TYPE_PROG_ARRAY;
+}
+
 static bool is_frozen(const FdInfo *fdinfo)
 {
         uint64_t frozen;
@@ -41,20 +46,25 @@ static bool is_frozen(const FdInfo *fdinfo)
 
 /* Looks */
 
-static void lay_to_rest(KernelSource *kernel, uint32_t id, int fd, const MapFacts *facts)
+/* The caller holds the lock of the arrays. The array is closed, and its rest begins. */
+static void close_array(KernelSource *kernel, FdInfoFiles *files, uint32_t id, MapFacts *facts,
+                        int *fd)
 {
         GArray *progs = NULL;
         MapShape shape;
 
+        fdinfo_read(files, &facts->fdinfo, *fd);
         if (kernel->source.contents) {
                 map_shape_init(&shape, &facts->info, kernel->n_cpus);
-                progs = kernel_entries_progs(fd, &shape);
+                progs = kernel_entries_progs(*fd, &shape);
         }
+        close(*fd);
+        *fd = -1;
+        facts->time = g_get_monotonic_time();
         kernel_arrays_add(kernel->arrays, id, facts, progs);
 }
 
-/* The caller holds the lock of the arrays. *@fd is open if the map was opened; else it is an array
- * at rest. */
+/* The caller holds the lock of the arrays. */
 static int open_or_find(KernelSource *kernel, FdInfoFiles *files, uint32_t id, MapFacts *out,
                         int *fd)
 {
@@ -72,14 +82,13 @@ static int open_or_find(KernelSource *kernel, FdInfoFiles *files, uint32_t id, M
         out->time = now;
         *fd = kernel_open_map(id);
         r = *fd < 0 ? *fd : get_info(*fd, &out->info, &len);
-        if (r == 0 && out->info.type == BPF_MAP_TYPE_PROG_ARRAY) {
-                fdinfo_read(files, &out->fdinfo, *fd);
-                lay_to_rest(kernel, id, *fd, out);
-        }
+        if (r == 0 && is_array(&out->info))
+                close_array(kernel, files, id, out, fd);
         return r;
 }
 
-/* No other thread may open the map as long as it may be a program array. */
+/* Opens the map, unless it is a program array: that is closed again or at rest, and *@fd is
+ * below 0. */
 static int open_map(KernelSource *kernel, FdInfoFiles *files, uint32_t id, MapFacts *out, int *fd)
 {
         int r;
@@ -111,6 +120,12 @@ static void read_by_the_way(uint32_t id, int fd, const MapFacts *facts, size_t m
                 *out = (Ready){ id, info->btf_id, info->value_size, g_steal_pointer(&bytes) };
 }
 
+/* An array at rest may have gone. 0 or -ENOENT. */
+static int is_there(KernelSource *kernel, uint32_t id)
+{
+        return source_has(&kernel->source, source_next_map, id) ? 0 : -ENOENT;
+}
+
 /* A larger value is not read by the way. */
 #define READY_MAX 65536u
 
@@ -121,9 +136,9 @@ int kernel_look_at_map(KernelSource *kernel, uint32_t id, bool fdinfo, MapFacts 
 
         if (r < 0)
                 return r;
-        if (fd < 0)
-                return source_has(&kernel->source, source_next_map, id) ? 0 : -ENOENT;
-        if (out->info.type != BPF_MAP_TYPE_PROG_ARRAY && (fdinfo || is_global_data(&out->info)))
+        if (is_array(&out->info))
+                return is_there(kernel, id);
+        if (fdinfo || is_global_data(&out->info))
                 fdinfo_read(&kernel->fdinfo, &out->fdinfo, fd);
         if (!fdinfo) {
                 clear_ready(&kernel->ready);
@@ -147,8 +162,9 @@ GArray *kernel_array_progs(KernelSource *kernel, uint32_t id)
 
 /* Looks by the way */
 
-/* The most maps of a program that are looked at with it, and the most bytes of the value of one:
- * they take memory until the program's turn comes. */
+/* The most maps of a program that are looked at with it, and the most bytes of a value that is
+ * read: they take memory until the program's turn comes. Where a value is larger, its map is opened
+ * twice. */
 #define LOOKED_MAPS 4
 #define LOOKED_VALUE 4096u
 
@@ -175,20 +191,19 @@ static bool is_among(const SourceCounted *counted, uint32_t id)
         return false;
 }
 
-/* False: it could not be looked at, or is a program array, which is asked for in its turn. */
-static bool look_by_the_way(KernelSource *kernel, FdInfoFiles *files, uint32_t id, LookedMap *out)
+static int look_by_the_way(KernelSource *kernel, FdInfoFiles *files, uint32_t id, LookedMap *out)
 {
         MapFacts facts;
         autoclose int fd = -1;
+        int r = open_map(kernel, files, id, &facts, &fd);
 
-        if (open_map(kernel, files, id, &facts, &fd) < 0 || fd < 0 ||
-            facts.info.type == BPF_MAP_TYPE_PROG_ARRAY)
-                return false;
+        if (r < 0)
+                return r;
         if (is_global_data(&facts.info))
                 fdinfo_read(files, &facts.fdinfo, fd);
         *out = (LookedMap){ .id = id, .frozen = is_frozen(&facts.fdinfo), .info = facts.info };
         read_by_the_way(id, fd, &facts, LOOKED_VALUE, &out->ready);
-        return true;
+        return 0;
 }
 
 void kernel_look_at_maps(KernelSource *kernel, FdInfoFiles *fdinfo, const SourceLook *before,
@@ -201,7 +216,7 @@ void kernel_look_at_maps(KernelSource *kernel, FdInfoFiles *fdinfo, const Source
                 LookedMap looked;
 
                 if ((before && is_among(&before->counted, counted->maps[i])) ||
-                    !look_by_the_way(kernel, fdinfo, counted->maps[i], &looked))
+                    look_by_the_way(kernel, fdinfo, counted->maps[i], &looked) < 0)
                         continue;
                 if (!found) {
                         found = g_array_new(FALSE, FALSE, sizeof(LookedMap));
@@ -290,8 +305,10 @@ int kernel_map(Source *source, uint32_t id, SourceMap *out)
         int r;
 
         if (looked) {
-                *out = facts_of(kernel, &looked->info, looked->frozen);
-                return 0;
+                r = is_array(&looked->info) ? is_there(kernel, id) : 0;
+                if (r == 0)
+                        *out = facts_of(kernel, &looked->info, looked->frozen);
+                return r;
         }
         r = kernel_look_at_map(kernel, id, false, &facts);
         if (r == 0)

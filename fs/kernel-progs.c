@@ -170,11 +170,10 @@ static Info *fixed_info(const Looking *looking)
 }
 
 /* Of @source nothing may be used but what is this thread's, or has a lock. */
-int kernel_prog_look(Source *source, uint32_t id, guint thread, SourceEarlier earlier,
-                     SourceLook *out)
+int kernel_prog_look(Source *source, uint32_t id, const SourceLooking *how, SourceLook *out)
 {
         KernelSource *kernel = (KernelSource *)source;
-        const SourceLook *before = earlier.with_btf;
+        const SourceLook *before = how->with_btf;
         SourceCounted *counted = &out->counted;
         autoclose int fd = open_prog(id);
         struct bpf_prog_info info = {
@@ -183,9 +182,8 @@ int kernel_prog_look(Source *source, uint32_t id, guint thread, SourceEarlier ea
         };
         KernelRecords records;
         ParsedBtf btf = { 0 };
-        Looking looking = {
-                kernel, &kernel->looks[thread], fd, &info, sizeof(info), &records, &btf
-        };
+        Looking looking = { kernel, &kernel->looks[how->thread], fd, &info, sizeof(info), &records,
+                            &btf };
         int r;
 
         kernel_records_want(&records, &info);
@@ -207,7 +205,11 @@ int kernel_prog_look(Source *source, uint32_t id, guint thread, SourceEarlier ea
                 out->btf = btf.btf;
                 out->btf_id = btf.id;
         }
-        kernel_look_at_maps(kernel, looking.fdinfo, earlier.last, out);
+        /* The program may go. */
+        close(fd);
+        fd = -1;
+        if (how->maps)
+                kernel_look_at_maps(kernel, looking.fdinfo, how->last, out);
         return 0;
 }
 

@@ -40,8 +40,7 @@ typedef struct Ready {
 typedef struct KernelSource {
         Source source;
         Ready ready;
-        GArray *looked; /* the maps that were looked at with the program whose turn it is, or NULL
-                         */
+        GArray *looked; /* maps that were looked at with the program whose turn it is; or NULL */
         /* The BTF that was parsed last for a map, and for a program. The first is lent to callers
          * of map_value() until the next call: so only map_value() may replace it. */
         ParsedBtf map_btf;
@@ -51,9 +50,9 @@ typedef struct KernelSource {
         FdInfoFiles looks[SOURCE_THREADS]; /* of each thread */
         pthread_mutex_t boot_lock;
         BootTime boot;
-        pthread_mutex_t arrays_lock;
-        KernelArrays *arrays; /* that were opened just now */
-        uint32_t n_cpus;      /* that there can be */
+        pthread_mutex_t arrays_lock; /* no map is being opened that may be a program array */
+        KernelArrays *arrays;        /* that were opened just now */
+        uint32_t n_cpus;             /* that there can be */
 } KernelSource;
 
 /* bpf_obj_get_info_by_fd(). 0 or -errno. */

@@ -20,7 +20,6 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Not the one that map_value() lends: values that were read before are still looked at. */

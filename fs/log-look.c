@@ -22,7 +22,9 @@ int log_look_facts(Catalog *catalog, uint32_t id, LogFacts *out)
         g_auto(SourceLook) look = { 0 };
         const char *name;
         GString *text;
-        int r = source->ops->prog_look(source, id, 0, (SourceEarlier){ NULL, NULL }, &look);
+        /* Its loader is at work on its maps. */
+        const SourceLooking how = { .maps = false };
+        int r = source->ops->prog_look(source, id, &how, &look);
 
         if (r == 0)
                 source_looked(source, id, &look);

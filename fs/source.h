@@ -60,11 +60,14 @@ typedef struct SourceLook {
         GArray *maps;    /* owned: what the source has seen of its maps by the way; or NULL */
 } SourceLook;
 
-/* Earlier looks of the same thread, borrowed; each may be NULL. */
-typedef struct SourceEarlier {
+/* How to look at a program. */
+typedef struct SourceLooking {
+        guint thread; /* 0 or 1: which of the threads that may look at the same time */
+        bool maps;    /* its maps will be asked for: looks at some of them by the way */
+        /* Earlier looks of the same thread, borrowed; each may be NULL. */
         const SourceLook *last;
         const SourceLook *with_btf; /* the last one that has a BTF */
-} SourceEarlier;
+} SourceLooking;
 
 /* So many threads may look at programs at the same time. */
 #define SOURCE_THREADS 2
@@ -120,12 +123,10 @@ typedef struct SourceOps {
         int (*prog_counts)(Source *source, uint32_t id, SourceCounted *out);
         /*
          * Its counts and maps, and all that does not change. May be called while another thread is
-         * in any call, by one as the @thread 0, by another as 1. The BTF of @earlier, if it is that
-         * of this program as well, is not parsed again, and maps of the last one are not looked at
-         * again.
+         * in any call. The BTF of an earlier look, if it is that of this program as well, is not
+         * parsed again, and maps of the last one are not looked at again.
          */
-        int (*prog_look)(Source *source, uint32_t id, guint thread, SourceEarlier earlier,
-                         SourceLook *out);
+        int (*prog_look)(Source *source, uint32_t id, const SourceLooking *how, SourceLook *out);
         /* The maps of this program will be asked for next: the source may take the look's BTF and
          * what it has seen of maps. NULL: it needs none. */
         void (*prog_looked)(Source *source, SourceLook *look);

@@ -131,7 +131,7 @@ typedef struct Asking {
         GArray *all; /* Asked */
 } Asking;
 
-/* A look with a BTF, of which it is the turn no more. */
+/* It is not the turn of that look's BTF any more; NULL: there was none. */
 static void look_behind(SourceLook *look)
 {
         uint32_t size;
@@ -143,10 +143,10 @@ static void look_behind(SourceLook *look)
                 g_clear_pointer(&look->btf, btf__free);
 }
 
-static int look(Source *source, guint thread, SourceEarlier earlier, Asked *one)
+static int look(Source *source, const SourceLooking *how, Asked *one)
 {
         g_autoptr(SourceLook) seen = g_new0(SourceLook, 1);
-        int r = source->ops->prog_look(source, one->id, thread, earlier, seen);
+        int r = source->ops->prog_look(source, one->id, how, seen);
 
         if (r < 0)
                 return r;
@@ -161,23 +161,23 @@ static void ask_piece(guint piece, guint thread, void *data)
         const Asking *asking = data;
         Source *source = asking->source;
         guint first = piece * PIECE, end = MIN(first + PIECE, asking->all->len);
-        SourceEarlier earlier = { NULL, NULL };
-        SourceLook *behind = NULL;
+        SourceLooking how = { .thread = thread, .maps = true };
+        SourceLook *with_btf = NULL;
 
         for (guint i = first; i < end; i++) {
                 Asked *one = &g_array_index(asking->all, Asked, i);
 
                 one->error = one->kept ? source->ops->prog_counts(source, one->id, &one->counted)
-                                       : look(source, thread, earlier, one);
+                                       : look(source, &how, one);
                 if (!one->look)
                         continue;
-                earlier.last = one->look;
+                how.last = one->look;
                 if (!one->look->btf)
                         continue;
-                look_behind(behind);
-                earlier.with_btf = behind = one->look;
+                look_behind(with_btf);
+                how.with_btf = with_btf = one->look;
         }
-        look_behind(behind);
+        look_behind(with_btf);
 }
 
 /* The programs, as Asked. */
@@ -244,7 +244,7 @@ static int visit(const Walk *walk, uint32_t *id, Asked *one, GArray *maps)
         if (is_another(one)) {
                 one->kept = NULL;
                 one->error =
-                        look(catalog_source(walk->catalog), 0, (SourceEarlier){ NULL, NULL }, one);
+                        look(catalog_source(walk->catalog), &(SourceLooking){ .maps = true }, one);
         }
         prog.kept = one->kept;
         prog.error = take(walk->catalog, one, &prog, maps, &object);

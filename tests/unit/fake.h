@@ -151,8 +151,7 @@ static int fake_prog_counts(Source *source, uint32_t id, SourceCounted *out)
 
 static int fake_info(Source *source, uint32_t id, bool changing, Info **out);
 
-static int fake_prog_look(Source *source, uint32_t id, guint thread, SourceEarlier earlier,
-                          SourceLook *out)
+static int fake_prog_look(Source *source, uint32_t id, const SourceLooking *how, SourceLook *out)
 {
         Fake *fake = (Fake *)source;
         int r = fake_prog_counts(source, id, &out->counted);
