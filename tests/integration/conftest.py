@@ -89,13 +89,13 @@ def processes():
 def daemons(mountpoint):
     """The ids of the processes of daemons that were started for the mount point."""
     found = []
-    for cmdline in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            words = cmdline.read_bytes().split(b"\0")
+            words = (process / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
         if os.path.basename(words[0]) == b"bpfmetafs" and os.fsencode(mountpoint) in words:
-            found.append(int(cmdline.parent.name))
+            found.append(int(process.name))
     return found
 
 

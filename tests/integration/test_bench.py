@@ -70,9 +70,9 @@ def test_requests_are_counted():
 def processes_of(directory):
     """The command lines in which the directory occurs: the daemon, the loader, a probe."""
     found = []
-    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            found.append(path.read_text())
+            found.append((process / "cmdline").read_text())
         except OSError:
             continue
     return [line for line in found if str(directory) in line]
