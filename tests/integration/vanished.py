@@ -43,14 +43,28 @@ def exists(command, number):
     return struct.unpack_from("<I", following, 4)[0] == number
 
 
+def program_of_link(number):
+    """Its id; None if the link has gone, or is of no program."""
+    try:
+        fd = bpf.link_by_id(number)
+    except FileNotFoundError:
+        return None
+    try:
+        return struct.unpack_from("<I", bpf.info(fd), 8)[0] or None
+    finally:
+        os.close(fd)
+
+
 def has_gone(path):
     """Whether a path in the tree, relative to it, is of a program, map or link that has gone, or of a
-    process that holds one."""
+    process that holds one, or of a link that is another program's by now."""
     # A process can let go of an object, or end, at any moment: nothing tells afterwards.
     if re.search("(^|/)info/pids/", path):
         return True
     # Values change: programs are detached, and variables written. Nothing tells afterwards.
     if path.startswith("by/"):
+        return True
+    if (of := re.search("([0-9]+)/info/links/([0-9]+)", path)) and program_of_link(int(of[2])) != int(of[1]):
         return True
     parts = path.split("/")
     programs = parts[:1] + [b for a, b in zip(parts, parts[1:]) if a == "progs"]
