@@ -90,9 +90,14 @@ static pid_t pid_of_broker(void)
         return atoi(text);
 }
 
+/* Whoever waits for its end by a pidfd may go on a moment before its id is free. */
 static bool is_gone(pid_t pid)
 {
-        return kill(pid, 0) < 0 && errno == ESRCH;
+        g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid), *text = NULL;
+
+        if (!g_file_get_contents(path, &text, NULL, NULL))
+                return true;
+        return strchr("ZX", strrchr(text, ')')[2]) != NULL;
 }
 
 static void wait_until_gone(pid_t pid)
