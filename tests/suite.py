@@ -53,7 +53,7 @@ SANITIZERS = {
 FILES = {
     "storm": ["test_soak.py"],
     "hostile": ["test_hostile.py", "test_bounds.py"],
-    "all": ["test_tree.py", "test_recipes.py", "test_bench.py", "test_check_tree.py"],
+    "all": ["test_tree.py", "test_recipes.py", "test_bench.py", "test_check_tree.py", "test_other_programs.py"],
     "crowd": ["test_crowd.py"],
     "apart from the tree": ["test_packages.py", "test_header.py", "test_examples.py", "test_check.py", "test_suite.py"],
     "maps": ["test_contents.py", "test_differential.py", "test_entries.py", "test_entries_differential.py",
@@ -319,18 +319,18 @@ class Suite:
             ("sanitized", "soak", "storm", [STORMS]),
             ("threads", "soak", "storm", [STORMS]),
         ]
-        # What takes longest first, and what others have to be apart from before them.
+        # What computes most comes first, so that at the end no CPU waits for one long part.
         then = [
             ("plain", "integration tests", "tests", []),
             ("sanitized", "integration tests", "tests", [*ignored, *ONCE]),
+            ("sanitized", "maps", "tests", [*of_a_build("maps"), *ONCE]),
             ("plain", "tree and recipes", "all", [*FILES["all"], *(f"--deselect={name}" for name in BUILT_ANEW)]),
             ("sanitized", "tree", "all", [*of_a_build("all"), *ONCE[:2]]),
             # Without events there is one thread.
             ("threads", "tree", "all", ["test_tree.py", "-k", "not noevents"]),
+            ("plain", "maps", "tests", FILES["maps"]),
             ("plain", "hostile programs", "hostile", FILES["hostile"]),
             ("sanitized", "hostile programs", "hostile", [*of_a_build("hostile"), *ONCE]),
-            ("plain", "maps", "tests", FILES["maps"]),
-            ("sanitized", "maps", "tests", [*of_a_build("maps"), *ONCE]),
             ("threads", "links", "tests", ["test_links.py", "test_let_go.py", "test_netns.py", "-k",
                                            "not noevents"]),
         ]

@@ -223,7 +223,7 @@ def test_killed_broker_beside_readers(served, mountpoint, program, round_number)
                 try:
                     path.read_text()
                 except OSError as error:
-                    errors.append(error)
+                    errors.append(str(error))
 
     readers = [threading.Thread(target=read) for _ in range(4)]
     for reader in readers:
