@@ -35,7 +35,7 @@ void entries_clear_names(Prog *prog)
 static void find(Prog *prog)
 {
         g_autoptr(GArray) found = g_array_new(FALSE, FALSE, sizeof(ProgEntry));
-        g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+        g_autoptr(GHashTable) seen = prog->n_maps > 1 ? g_hash_table_new(NULL, NULL) : NULL;
 
         g_array_append_vals(found, prog->entries, prog->n_entries);
         g_free(prog->entries);
@@ -43,7 +43,7 @@ static void find(Prog *prog)
                 ProgMap *bound = &prog->maps[m];
                 const Variables *variables = bound->map->variables;
 
-                if (!g_hash_table_add(seen, bound->map))
+                if (seen && !g_hash_table_add(seen, bound->map))
                         continue;
                 if (bound->entries > 0 || !variables || !map_is_metadata(bound->map))
                         continue;

@@ -12,9 +12,13 @@ struct Info {
         const char *keys[]; /* n of them; then n offsets, uint32_t, and the texts */
 };
 
+typedef struct Item {
+        const char *key;
+        uint32_t offset; /* where its text starts */
+} Item;
+
 struct InfoBuilder {
-        GPtrArray *keys;
-        GArray *offsets; /* uint32_t: where each text starts */
+        GArray *items;
         GString *texts;
 };
 
@@ -31,8 +35,7 @@ InfoBuilder *info_builder_new(void)
 {
         InfoBuilder *builder = g_new(InfoBuilder, 1);
 
-        builder->keys = g_ptr_array_sized_new(KEYS_GUESS);
-        builder->offsets = g_array_sized_new(FALSE, FALSE, sizeof(uint32_t), KEYS_GUESS);
+        builder->items = g_array_sized_new(FALSE, FALSE, sizeof(Item), KEYS_GUESS);
         builder->texts = g_string_sized_new(TEXTS_GUESS);
         return builder;
 }
@@ -57,11 +60,10 @@ G_GNUC_PRINTF(2, 0) static void append(GString *out, const char *format, va_list
 
 void info_builder_add(InfoBuilder *builder, const char *key, const char *format, ...)
 {
-        uint32_t offset = builder->texts->len;
+        const Item item = { key, builder->texts->len };
         va_list args;
 
-        g_ptr_array_add(builder->keys, (gpointer)key);
-        g_array_append_val(builder->offsets, offset);
+        g_array_append_val(builder->items, item);
         va_start(args, format);
         append(builder->texts, format, args);
         va_end(args);
@@ -70,18 +72,20 @@ void info_builder_add(InfoBuilder *builder, const char *key, const char *format,
 
 Info *info_builder_end(InfoBuilder *builder)
 {
-        uint32_t n = builder->keys->len;
+        uint32_t n = builder->items->len;
         size_t keys = n * sizeof(char *), table = n * sizeof(uint32_t);
         Info *info = g_malloc(sizeof(Info) + keys + table + builder->texts->len);
+        uint32_t *starts = (uint32_t *)&info->keys[n];
 
         info->n = n;
-        if (n > 0) {
-                memcpy(info->keys, builder->keys->pdata, keys);
-                memcpy((char *)info->keys + keys, builder->offsets->data, table);
-                memcpy((char *)info->keys + keys + table, builder->texts->str, builder->texts->len);
+        for (uint32_t i = 0; i < n; i++) {
+                const Item *item = &g_array_index(builder->items, Item, i);
+
+                info->keys[i] = item->key;
+                starts[i] = item->offset;
         }
-        g_ptr_array_free(builder->keys, TRUE);
-        g_array_free(builder->offsets, TRUE);
+        memcpy(starts + n, builder->texts->str, builder->texts->len);
+        g_array_free(builder->items, TRUE);
         g_string_free(builder->texts, TRUE);
         g_free(builder);
         return info;

@@ -219,7 +219,7 @@ void kernel_look_at_maps(KernelSource *kernel, FdInfoFiles *fdinfo, const Source
                     look_by_the_way(kernel, fdinfo, counted->maps[i], &looked) < 0)
                         continue;
                 if (!found) {
-                        found = g_array_new(FALSE, FALSE, sizeof(LookedMap));
+                        found = g_array_sized_new(FALSE, FALSE, sizeof(LookedMap), 1);
                         g_array_set_clear_func(found, clear_looked);
                 }
                 g_array_append_val(found, looked);
