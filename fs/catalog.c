@@ -422,8 +422,12 @@ void catalog_compare(Catalog *catalog, const ObjectKind *kind)
 void catalog_stop_events(Catalog *catalog, const ObjectKind *kind)
 {
         g_autoptr(GHashTable) none = g_hash_table_new(NULL, NULL);
+        guint first = catalog->forgotten->len;
 
         keep_only(catalog, kind, none);
+        /* Most are there: whoever is on the way through one's directory must not find it empty. */
+        for (guint i = first; i < catalog->forgotten->len; i++)
+                g_array_index(catalog->forgotten, Forgotten, i).gone = false;
         for (guint i = 0; i < catalog->indexes->len; i++)
                 index_stop_events(catalog->indexes->pdata[i]);
         catalog->events = false;

@@ -328,12 +328,16 @@ static void test_gone(void)
 }
 
 /* When there are no more events, every program gets another node. A path on which the kernel still
- * remembers the old one is walked anew. */
+ * remembers the old one is walked anew. The kernel is not told that its directory was deleted: it
+ * would find nothing in it any more (S_DEAD, fuse_reverse_inval_entry() in fs/fuse/dir.c). */
 static void test_events_end(void)
 {
+        g_autoptr(GArray) forgotten = g_array_new(FALSE, FALSE, sizeof(TreeForgotten));
         g_auto(Mounted) mounted = { 0 };
         TreeEntry before, after, none;
+        int wait;
 
+        g_array_set_clear_func(forgotten, (GDestroyNotify)tree_forgotten_clear);
         mounted_init(&mounted, 1 << 20);
         before = look_up(&mounted, NODES_ROOT, "1");
         mounted.fake.broken = -EPIPE;
@@ -343,6 +347,10 @@ static void test_events_end(void)
         g_assert_cmpfloat(after.entry_timeout, ==, 0);
         look_up(&mounted, after.ino, "level");
         g_assert_cmpint(tree_lookup(mounted.tree, after.ino, "none", &none), ==, -ENOENT);
+        g_assert_cmpint(tree_follow(mounted.tree, forgotten, &wait), ==, -EPIPE);
+        g_assert_cmpuint(forgotten->len, ==, 1);
+        g_assert_cmpstr(g_array_index(forgotten, TreeForgotten, 0).name, ==, "1");
+        g_assert_cmpuint(g_array_index(forgotten, TreeForgotten, 0).child, ==, 0);
 }
 
 /* Directories may be searched by those who may read them. */
