@@ -30,13 +30,15 @@ void kernel_arrays_free(KernelArrays *arrays)
         g_free(arrays);
 }
 
-void kernel_arrays_add(KernelArrays *arrays, uint32_t id, const MapFacts *facts, GArray *progs)
+const Resting *kernel_arrays_add(KernelArrays *arrays, uint32_t id, const MapFacts *facts,
+                                 GArray *progs)
 {
         Resting *resting = g_new0(Resting, 1);
 
         resting->facts = *facts;
         resting->progs = progs;
         g_hash_table_insert(arrays->by_id, GUINT_TO_POINTER(id), resting);
+        return resting;
 }
 
 static gboolean has_rested(gpointer id, gpointer value, gpointer now)

@@ -46,9 +46,16 @@ static bool is_frozen(const FdInfo *fdinfo)
 
 /* Looks */
 
-/* The caller holds the lock of the arrays. The array is closed, and its rest begins. */
-static void close_array(KernelSource *kernel, FdInfoFiles *files, uint32_t id, MapFacts *facts,
-                        int *fd)
+static void close_now(int *fd)
+{
+        close_fd(fd);
+        *fd = -1;
+}
+
+/* The caller holds the lock of the arrays. Closes the array, whose rest begins, and returns what is
+ * known of it. */
+static const Resting *close_array(KernelSource *kernel, FdInfoFiles *files, uint32_t id,
+                                  MapFacts *facts, int *fd)
 {
         GArray *progs = NULL;
         MapShape shape;
@@ -58,23 +65,22 @@ static void close_array(KernelSource *kernel, FdInfoFiles *files, uint32_t id, M
                 map_shape_init(&shape, &facts->info, kernel->n_cpus);
                 progs = kernel_entries_progs(*fd, &shape);
         }
-        close(*fd);
-        *fd = -1;
+        close_now(fd);
         facts->time = g_get_monotonic_time();
-        kernel_arrays_add(kernel->arrays, id, facts, progs);
+        return kernel_arrays_add(kernel->arrays, id, facts, progs);
 }
 
-/* The caller holds the lock of the arrays. */
+/* The caller holds the lock of the arrays. *@array: NULL if it is none. */
 static int open_or_find(KernelSource *kernel, FdInfoFiles *files, uint32_t id, MapFacts *out,
-                        int *fd)
+                        int *fd, const Resting **array)
 {
         int64_t now = g_get_monotonic_time();
-        const Resting *resting = kernel_arrays_find(kernel->arrays, id, now);
         uint32_t len = sizeof(out->info);
         int r;
 
-        if (resting) {
-                *out = resting->facts;
+        *array = kernel_arrays_find(kernel->arrays, id, now);
+        if (*array) {
+                *out = (*array)->facts;
                 return 0;
         }
         memset(&out->info, 0, sizeof(out->info));
@@ -82,8 +88,10 @@ static int open_or_find(KernelSource *kernel, FdInfoFiles *files, uint32_t id, M
         out->time = now;
         *fd = kernel_open_map(id);
         r = *fd < 0 ? *fd : get_info(*fd, &out->info, &len);
-        if (r == 0 && is_array(&out->info))
-                close_array(kernel, files, id, out, fd);
+        if (r < 0)
+                close_now(fd);
+        else if (is_array(&out->info))
+                *array = close_array(kernel, files, id, out, fd);
         return r;
 }
 
@@ -91,10 +99,11 @@ static int open_or_find(KernelSource *kernel, FdInfoFiles *files, uint32_t id, M
  * below 0. */
 static int open_map(KernelSource *kernel, FdInfoFiles *files, uint32_t id, MapFacts *out, int *fd)
 {
+        const Resting *array;
         int r;
 
         pthread_mutex_lock(&kernel->arrays_lock);
-        r = open_or_find(kernel, files, id, out, fd);
+        r = open_or_find(kernel, files, id, out, fd, &array);
         pthread_mutex_unlock(&kernel->arrays_lock);
         return r;
 }
@@ -147,17 +156,22 @@ int kernel_look_at_map(KernelSource *kernel, uint32_t id, bool fdinfo, MapFacts 
         return 0;
 }
 
-GArray *kernel_array_progs(KernelSource *kernel, uint32_t id)
+int kernel_array_progs(KernelSource *kernel, uint32_t id, GArray **out)
 {
-        const Resting *resting;
-        GArray *progs = NULL;
+        const Resting *array;
+        autoclose int fd = -1;
+        MapFacts facts;
+        int r;
 
+        *out = NULL;
         pthread_mutex_lock(&kernel->arrays_lock);
-        resting = kernel_arrays_find(kernel->arrays, id, g_get_monotonic_time());
-        if (resting && resting->progs)
-                progs = g_array_ref(resting->progs);
+        r = open_or_find(kernel, &kernel->fdinfo, id, &facts, &fd, &array);
+        if (r == 0 && array && array->progs)
+                *out = g_array_ref(array->progs);
         pthread_mutex_unlock(&kernel->arrays_lock);
-        return progs;
+        if (r == 0)
+                r = is_there(kernel, id);
+        return r < 0 || *out ? r : -ENOENT;
 }
 
 /* Looks by the way */

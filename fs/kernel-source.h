@@ -50,7 +50,7 @@ typedef struct KernelSource {
         FdInfoFiles looks[SOURCE_THREADS]; /* of each thread */
         pthread_mutex_t boot_lock;
         BootTime boot;
-        pthread_mutex_t arrays_lock; /* no map is being opened that may be a program array */
+        pthread_mutex_t arrays_lock; /* held while a map is opened that may be a program array */
         KernelArrays *arrays;        /* that were opened just now */
         uint32_t n_cpus;             /* that there can be */
 } KernelSource;

@@ -50,18 +50,6 @@ static int open_shaped(KernelSource *kernel, uint32_t id, const MapShape *shape)
         return r;
 }
 
-/* The programs in the array @id, from when it was opened last. */
-static int find_progs(KernelSource *kernel, uint32_t id, GArray **out)
-{
-        MapFacts facts;
-        int r = kernel_look_at_map(kernel, id, false, &facts);
-
-        if (r < 0)
-                return r;
-        *out = kernel_array_progs(kernel, id);
-        return *out ? 0 : -ENOENT;
-}
-
 static int walk(Source *source, uint32_t id, const MapShape *shape, const SourceWalk *walk)
 {
         KernelSource *kernel = (KernelSource *)source;
@@ -70,7 +58,7 @@ static int walk(Source *source, uint32_t id, const MapShape *shape, const Source
         int r;
 
         if (shape->reading == MAP_READ_ONCE) {
-                r = find_progs(kernel, id, &progs);
+                r = kernel_array_progs(kernel, id, &progs);
                 return r < 0 ? r : kernel_entries_walk_progs(progs, walk);
         }
         fd = open_shaped(kernel, id, shape);
@@ -88,7 +76,7 @@ static int entry(Source *source, uint32_t id, const MapShape *shape, const uint8
 
         if (shape->reading == MAP_READ_ONCE) {
                 memcpy(&number, key, sizeof(number));
-                r = find_progs(kernel, id, &progs);
+                r = kernel_array_progs(kernel, id, &progs);
                 if (r < 0 || number >= progs->len || g_array_index(progs, uint32_t, number) == 0)
                         return r < 0 ? r : -ENOENT;
                 memcpy(values, &g_array_index(progs, uint32_t, number), sizeof(uint32_t));

@@ -127,8 +127,8 @@ typedef struct SourceOps {
          * parsed again, and maps of the last one are not looked at again.
          */
         int (*prog_look)(Source *source, uint32_t id, const SourceLooking *how, SourceLook *out);
-        /* The maps of this program will be asked for next: the source may take the look's BTF and
-         * what it has seen of maps. NULL: it needs none. */
+        /* If its maps are asked for, they are next: the source may take the look's BTF and what it
+         * has seen of maps. NULL: it needs none. */
         void (*prog_looked)(Source *source, SourceLook *look);
         /* No look is under way, and none follows soon: what serves only looks is given up, and what
          * they have seen of maps is forgotten. NULL: there is nothing. */

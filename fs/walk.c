@@ -102,6 +102,7 @@ typedef struct Asked {
         /* If something is kept of a program with that id, it is most probably the same one, and
          * only the counts are asked for. */
         const WalkKept *kept;
+        bool maps; /* its maps will be asked for: they are not known */
         SourceCounted counted;
         SourceLook *look; /* owned; NULL: only the counts were asked for */
 } Asked;
@@ -161,12 +162,13 @@ static void ask_piece(guint piece, guint thread, void *data)
         const Asking *asking = data;
         Source *source = asking->source;
         guint first = piece * PIECE, end = MIN(first + PIECE, asking->all->len);
-        SourceLooking how = { .thread = thread, .maps = true };
+        SourceLooking how = { .thread = thread };
         SourceLook *with_btf = NULL;
 
         for (guint i = first; i < end; i++) {
                 Asked *one = &g_array_index(asking->all, Asked, i);
 
+                how.maps = one->maps;
                 one->error = one->kept ? source->ops->prog_counts(source, one->id, &one->counted)
                                        : look(source, &how, one);
                 if (!one->look)
@@ -180,8 +182,15 @@ static void ask_piece(guint piece, guint thread, void *data)
         look_behind(with_btf);
 }
 
+static bool is_examined(Catalog *catalog, uint32_t id)
+{
+        Object *known = catalog_known(catalog, &prog_kind, id);
+
+        return known && prog_of(known)->examined;
+}
+
 /* The programs, as Asked. */
-static GArray *find_all(const GArray *ids, const GArray *kept)
+static GArray *find_all(Catalog *catalog, const GArray *ids, const GArray *kept)
 {
         GArray *all = g_array_sized_new(FALSE, FALSE, sizeof(Asked), ids->len);
         guint next = 0;
@@ -191,6 +200,7 @@ static GArray *find_all(const GArray *ids, const GArray *kept)
                 Asked one = { .id = g_array_index(ids, uint32_t, i) };
 
                 one.kept = find_kept(kept, &next, one.id);
+                one.maps = !one.kept && !is_examined(catalog, one.id);
                 g_array_append_val(all, one);
         }
         return all;
@@ -293,7 +303,7 @@ int walk_progs(Catalog *catalog, const GArray *kept, WalkProgFunc func, void *da
 
         if (r < 0)
                 return r;
-        asking.all = all = find_all(listed->ids, kept);
+        asking.all = all = find_all(catalog, listed->ids, kept);
         pieces_begin(listed->pieces, (all->len + PIECE - 1) / PIECE, ask_piece, &asking);
         r = visit_all(&(Walk){ catalog, listed, all, func, data });
         pieces_end(listed->pieces);
