@@ -364,27 +364,6 @@ def counted(log):
                .get(line["event"], 0) for line in log.lines)
 
 
-def test_program_arrays_are_let_go(logged, log, hand):
-    """The kernel loses a reference to an array that is closed twice in a moment: a look at it while its
-    loader is at work would be the second time."""
-    logged()
-    programs, arrays = [], []
-    for i in range(160):
-        array = bpf.map_create(kind=bpf.MAP_TYPE_PROG_ARRAY, entries=4, name=b"jumps")
-        arrays.append(bpf.object_id(array))
-        programs.append(hand())
-        bpf.bind(programs[-1][0], array)
-        time.sleep(i % 16 * 0.0001)
-        os.close(array)
-        # Else there is a storm, in which nobody looks.
-        time.sleep(0.03)
-    log.one("load", id=programs[0][1])
-    time.sleep(0.2)
-    for fd, _ in programs:
-        os.close(fd)
-    eventually(lambda: len(set(arrays) & set(bpf.map_ids())) <= len(arrays) // 40, 5)
-
-
 def test_a_storm_is_summed_up(logged, log, mountpoint, program):
     logged()
     begin = time.monotonic()

@@ -46,6 +46,7 @@ typedef struct Fake {
         guint n_next;        /* calls */
         guint n_progs_asked; /* calls of prog() */
         guint n_maps;
+        guint n_looks_at_maps; /* calls of prog_look() with maps */
         guint n_changing; /* calls of prog_info() and map_info() for what changes */
         guint n_fixed;    /* the same for what does not */
         uint32_t change;  /* is added to the number that changes */
@@ -157,6 +158,7 @@ static int fake_prog_look(Source *source, uint32_t id, const SourceLooking *how,
         int r = fake_prog_counts(source, id, &out->counted);
 
         fake_take_time(fake->look_time);
+        fake->n_looks_at_maps += how->maps;
         if (r < 0)
                 return r;
         out->facts.n_maps = fake->n_bound;

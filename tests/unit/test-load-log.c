@@ -117,6 +117,8 @@ static void test_load(World *world, gconstpointer data)
                         g_usleep(wait * 1000);
         }
         g_assert_cmpuint(world->fake.n_fixed, ==, 1);
+        /* Its loader is at work on its maps: see kernel-arrays.h. */
+        g_assert_cmpuint(world->fake.n_looks_at_maps, ==, 0);
         follow_all(world);
         assert_lines(world, "event=load id=4 tag=00010203fcfdfeff\n");
         g_assert_cmpint(world->priority, ==, LOG_INFO);
