@@ -103,7 +103,7 @@ def test_a_part_that_breaks_has_failed(tmp_path):
 def test_a_part_that_hangs_has_failed(tmp_path):
     """And the others run on."""
     parts = Parts(tmp_path)
-    parts.runner.limit = 0.5
+    parts.runner.limit = 5
     parts.add("hanging", then="sleep 600 & wait")
     parts.add("good", after=("hanging",))
     assert parts.runner.run() == [2, 1, 1]
