@@ -42,14 +42,18 @@ static const char *drain(Watch *watch, uint32_t id, bool *complete)
 }
 
 /* The same until the program's unload is told, which the kernel does when nobody looks at it any
- * more: other processes of the machine may. */
+ * more: other processes of the machine may. *@complete: so was each pass. */
 static const char *drain_unload(Watch *watch, uint32_t id, bool *complete)
 {
         g_autoptr(GString) text = g_string_new(NULL);
         int64_t end = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
 
+        *complete = true;
         for (;;) {
-                g_string_append(text, drain(watch, id, complete));
+                bool is_complete;
+
+                g_string_append(text, drain(watch, id, &is_complete));
+                *complete = *complete && is_complete;
                 if (g_str_has_suffix(text->str, "U") || g_get_monotonic_time() > end)
                         return g_intern_string(text->str);
                 g_usleep(1000);
