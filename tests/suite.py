@@ -319,20 +319,19 @@ class Suite:
             ("sanitized", "soak", "storm", [STORMS]),
             ("threads", "soak", "storm", [STORMS]),
         ]
-        # What computes most comes first, so that at the end no CPU waits for one long part.
         then = [
+            ("plain", "tree and recipes", "all", [*FILES["all"], *(f"--deselect={name}" for name in BUILT_ANEW)]),
             ("plain", "integration tests", "tests", []),
             ("sanitized", "integration tests", "tests", [*ignored, *ONCE]),
             ("sanitized", "maps", "tests", [*of_a_build("maps"), *ONCE]),
-            ("plain", "tree and recipes", "all", [*FILES["all"], *(f"--deselect={name}" for name in BUILT_ANEW)]),
             ("sanitized", "tree", "all", [*of_a_build("all"), *ONCE[:2]]),
+            ("plain", "maps", "tests", FILES["maps"]),
             # Without events there is one thread.
             ("threads", "tree", "all", ["test_tree.py", "-k", "not noevents"]),
-            ("plain", "maps", "tests", FILES["maps"]),
-            ("plain", "hostile programs", "hostile", FILES["hostile"]),
-            ("sanitized", "hostile programs", "hostile", [*of_a_build("hostile"), *ONCE]),
             ("threads", "links", "tests", ["test_links.py", "test_let_go.py", "test_netns.py", "-k",
                                            "not noevents"]),
+            ("plain", "hostile programs", "hostile", FILES["hostile"]),
+            ("sanitized", "hostile programs", "hostile", [*of_a_build("hostile"), *ONCE]),
         ]
         seconds = dict.fromkeys(names, self.other_soak) | {"plain": self.soak}
 

@@ -368,30 +368,6 @@ def test_little_memory(daemon, mountpoint, program, take_memory):
     assert (mountpoint / str(program.id) / "oncall").read_text() == "net-team\n"
 
 
-def test_program_arrays_are_let_go(daemon, mountpoint, hand):
-    """For a large report two threads look at maps. The kernel loses a reference to such an array when it
-    is opened and closed by both at once; others who look at all maps may do that to a few."""
-    programs = [hand() for _ in range(160)]
-    arrays = [bpf.map_create(kind=bpf.MAP_TYPE_PROG_ARRAY, entries=4, name=b"jumps") for _ in range(20)]
-    numbers = [bpf.object_id(array) for array in arrays]
-    for i, (program, _) in enumerate(programs):
-        bpf.bind(program, arrays[i % len(arrays)])
-    for array in arrays:
-        os.close(array)
-    for _ in range(5):
-        # The loader's own close counts as well.
-        time.sleep(0.15)
-        one = daemon()
-        found = objects(mountpoint)
-        one.stop()
-        for i, (_, number) in enumerate(programs):
-            assert found[number]["map_ids"] == [numbers[i % len(arrays)]]
-    time.sleep(0.15)
-    for program, _ in programs:
-        os.close(program)
-    eventually(lambda: len(set(numbers) & set(bpf.map_ids())) <= len(numbers) // 4, 5)
-
-
 def test_hostile_programs(tree, fds):
     """Whatever the kernel takes, jq and Python read the file, and their neighbours are in it."""
     numbers = {}

@@ -90,14 +90,18 @@ static pid_t pid_of_broker(void)
         return atoi(text);
 }
 
-/* Whoever waits for its end by a pidfd may go on a moment before its id is free. */
+/* Whoever waits for its end by a pidfd may go on a moment before its id is free. As long as it has
+ * another thread, as a sanitizer starts one, its files are open. */
 static bool is_gone(pid_t pid)
 {
         g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid), *text = NULL;
+        g_auto(GStrv) words = NULL;
 
         if (!g_file_get_contents(path, &text, NULL, NULL))
                 return true;
-        return strchr("ZX", strrchr(text, ')')[2]) != NULL;
+        /* The state is the third word, and the number of threads the 20th: proc_pid_stat(5). */
+        words = g_strsplit(strrchr(text, ')') + 2, " ", -1);
+        return strchr("ZX", words[0][0]) && atoi(words[17]) <= 1;
 }
 
 static void wait_until_gone(pid_t pid)
