@@ -434,9 +434,10 @@ static void test_nothing_lost(void)
         g_assert_cmpint(pthread_create(&thread, NULL, load_and_wait, &loader), ==, 0);
         while (n_seen < N_PAUSES) {
                 bool woken = wakes(watch, wait >= 0 ? wait : 10000);
-                int r = watch_take(watch, remember_unloaded, unloaded, &wait);
+                int r;
 
                 g_assert_true(woken || wait >= 0);
+                r = watch_take(watch, remember_unloaded, unloaded, &wait);
                 g_assert_cmpint(r, >=, 0);
                 n_lost += r == 0;
                 pthread_mutex_lock(&loader.mutex);
