@@ -62,10 +62,16 @@ static void put_numbers(Json *json, const char *text)
         json_end_array(json);
 }
 
+/* strcmp() is called only where the first characters are the same. */
+static bool is_key(const char *key, const char *name)
+{
+        return key[0] == name[0] && strcmp(key, name) == 0;
+}
+
 static Form form_of(const char *key)
 {
         for (guint i = 0; i < G_N_ELEMENTS(forms); i++)
-                if (forms[i].key[0] == key[0] && strcmp(forms[i].key, key) == 0)
+                if (is_key(key, forms[i].key))
                         return forms[i].form;
         return FORM_VALUE;
 }
@@ -89,7 +95,7 @@ static void put(Json *json, const char *key, const char *member, const char *tex
 static const PerFunction *find_per_function(const char *key)
 {
         for (guint i = 0; i < G_N_ELEMENTS(per_function); i++)
-                if (per_function[i].key[0] == key[0] && strcmp(per_function[i].key, key) == 0)
+                if (is_key(key, per_function[i].key))
                         return &per_function[i];
         return NULL;
 }

@@ -36,6 +36,7 @@ const Resting *kernel_arrays_add(KernelArrays *arrays, uint32_t id, const MapFac
         Resting *resting = g_new0(Resting, 1);
 
         resting->facts = *facts;
+        resting->since = g_get_monotonic_time();
         resting->progs = progs;
         g_hash_table_insert(arrays->by_id, GUINT_TO_POINTER(id), resting);
         return resting;
@@ -45,11 +46,13 @@ static gboolean has_rested(gpointer id, gpointer value, gpointer now)
 {
         const Resting *resting = value;
 
-        return *(const int64_t *)now - resting->facts.time > KERNEL_ARRAYS_REST;
+        return *(const int64_t *)now - resting->since > KERNEL_ARRAYS_REST;
 }
 
-const Resting *kernel_arrays_find(KernelArrays *arrays, uint32_t id, int64_t now)
+const Resting *kernel_arrays_find(KernelArrays *arrays, uint32_t id)
 {
+        int64_t now = g_get_monotonic_time();
+
         g_hash_table_foreach_remove(arrays->by_id, has_rested, &now);
         return g_hash_table_lookup(arrays->by_id, GUINT_TO_POINTER(id));
 }

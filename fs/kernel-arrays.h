@@ -24,12 +24,12 @@
 typedef struct MapFacts {
         struct bpf_map_info info;
         FdInfo fdinfo; /* empty if it was not needed */
-        int64_t time;  /* g_get_monotonic_time() when it was opened; of an array: closed */
 } MapFacts;
 
 /* The facts of such an array until it may be opened again. */
 typedef struct Resting {
         MapFacts facts;
+        int64_t since; /* g_get_monotonic_time() when it was closed */
         GArray *progs; /* kernel_entries_progs(), if contents are shown; else NULL */
 } Resting;
 
@@ -38,11 +38,11 @@ typedef struct KernelArrays KernelArrays;
 KernelArrays *kernel_arrays_new(void);
 void kernel_arrays_free(KernelArrays *arrays);
 
-/* The array was closed at facts->time. @progs is owned from now on. Returns what
+/* The array was closed just now. @progs is owned from now on. Returns what
  * kernel_arrays_find() would. */
 const Resting *kernel_arrays_add(KernelArrays *arrays, uint32_t id, const MapFacts *facts,
                                  GArray *progs);
-/* The array, if it must not be opened at @now; borrowed until the next call. Else NULL. */
-const Resting *kernel_arrays_find(KernelArrays *arrays, uint32_t id, int64_t now);
+/* The array, if it must not be opened now; borrowed until the next call. Else NULL. */
+const Resting *kernel_arrays_find(KernelArrays *arrays, uint32_t id);
 
 #endif

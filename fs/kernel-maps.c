@@ -32,7 +32,7 @@ static bool is_global_data(const struct bpf_map_info *info)
                info->btf_value_type_id != 0;
 }
 
-static bool is_array(const struct bpf_map_info *info)
+static bool is_prog_array(const struct bpf_map_info *info)
 {
         return info->type == BPF_MAP_TYPE_PROG_ARRAY;
 }
@@ -45,12 +45,6 @@ static bool is_frozen(const FdInfo *fdinfo)
 }
 
 /* Looks */
-
-static void close_now(int *fd)
-{
-        close_fd(fd);
-        *fd = -1;
-}
 
 /* The caller holds the lock of the arrays. Closes the array, whose rest begins, and returns what is
  * known of it. */
@@ -65,8 +59,7 @@ static const Resting *close_array(KernelSource *kernel, FdInfoFiles *files, uint
                 map_shape_init(&shape, &facts->info, kernel->n_cpus);
                 progs = kernel_entries_progs(*fd, &shape);
         }
-        close_now(fd);
-        facts->time = g_get_monotonic_time();
+        close_fd(fd);
         return kernel_arrays_add(kernel->arrays, id, facts, progs);
 }
 
@@ -74,23 +67,21 @@ static const Resting *close_array(KernelSource *kernel, FdInfoFiles *files, uint
 static int open_or_find(KernelSource *kernel, FdInfoFiles *files, uint32_t id, MapFacts *out,
                         int *fd, const Resting **array)
 {
-        int64_t now = g_get_monotonic_time();
         uint32_t len = sizeof(out->info);
         int r;
 
-        *array = kernel_arrays_find(kernel->arrays, id, now);
+        *array = kernel_arrays_find(kernel->arrays, id);
         if (*array) {
                 *out = (*array)->facts;
                 return 0;
         }
         memset(&out->info, 0, sizeof(out->info));
         fdinfo_clear(&out->fdinfo);
-        out->time = now;
         *fd = kernel_open_map(id);
         r = *fd < 0 ? *fd : get_info(*fd, &out->info, &len);
         if (r < 0)
-                close_now(fd);
-        else if (is_array(&out->info))
+                close_fd(fd);
+        else if (is_prog_array(&out->info))
                 *array = close_array(kernel, files, id, out, fd);
         return r;
 }
@@ -135,25 +126,34 @@ static int is_there(KernelSource *kernel, uint32_t id)
         return source_has(&kernel->source, source_next_map, id) ? 0 : -ENOENT;
 }
 
+/* fdinfo is read if @fdinfo is true, or if it matters. A value that can't change, of @max bytes at
+ * most, is read by the way. */
+static int look_at_map(KernelSource *kernel, FdInfoFiles *files, uint32_t id, bool fdinfo,
+                       MapFacts *out, size_t max, Ready *ready)
+{
+        autoclose int fd = -1;
+        int r = open_map(kernel, files, id, out, &fd);
+
+        if (r < 0 || fd < 0)
+                return r;
+        if (fdinfo || is_global_data(&out->info))
+                fdinfo_read(files, &out->fdinfo, fd);
+        read_by_the_way(id, fd, out, max, ready);
+        return 0;
+}
+
 /* A larger value is not read by the way. */
 #define READY_MAX 65536u
 
 int kernel_look_at_map(KernelSource *kernel, uint32_t id, bool fdinfo, MapFacts *out)
 {
-        autoclose int fd = -1;
-        int r = open_map(kernel, &kernel->fdinfo, id, out, &fd);
+        int r;
 
-        if (r < 0)
-                return r;
-        if (is_array(&out->info))
-                return is_there(kernel, id);
-        if (fdinfo || is_global_data(&out->info))
-                fdinfo_read(&kernel->fdinfo, &out->fdinfo, fd);
-        if (!fdinfo) {
+        if (!fdinfo)
                 clear_ready(&kernel->ready);
-                read_by_the_way(id, fd, out, READY_MAX, &kernel->ready);
-        }
-        return 0;
+        r = look_at_map(kernel, &kernel->fdinfo, id, fdinfo, out, fdinfo ? 0 : READY_MAX,
+                        &kernel->ready);
+        return r == 0 && is_prog_array(&out->info) ? is_there(kernel, id) : r;
 }
 
 int kernel_array_progs(KernelSource *kernel, uint32_t id, GArray **out)
@@ -208,16 +208,12 @@ static bool is_among(const SourceCounted *counted, uint32_t id)
 static int look_by_the_way(KernelSource *kernel, FdInfoFiles *files, uint32_t id, LookedMap *out)
 {
         MapFacts facts;
-        autoclose int fd = -1;
-        int r = open_map(kernel, files, id, &facts, &fd);
+        Ready ready = { 0 };
+        int r = look_at_map(kernel, files, id, false, &facts, LOOKED_VALUE, &ready);
 
-        if (r < 0)
-                return r;
-        if (is_global_data(&facts.info))
-                fdinfo_read(files, &facts.fdinfo, fd);
-        *out = (LookedMap){ .id = id, .frozen = is_frozen(&facts.fdinfo), .info = facts.info };
-        read_by_the_way(id, fd, &facts, LOOKED_VALUE, &out->ready);
-        return 0;
+        if (r == 0)
+                *out = (LookedMap){ id, is_frozen(&facts.fdinfo), facts.info, ready };
+        return r;
 }
 
 void kernel_look_at_maps(KernelSource *kernel, FdInfoFiles *fdinfo, const SourceLook *before,
@@ -302,7 +298,7 @@ static SourceMap facts_of(const KernelSource *kernel, const struct bpf_map_info 
                 .keyless = info->btf_id != 0 && info->btf_key_type_id == 0,
                 .rdonly_prog = (info->map_flags & BPF_F_RDONLY_PROG) != 0,
                 .frozen = frozen,
-                .gets_owner = info->type == BPF_MAP_TYPE_PROG_ARRAY,
+                .gets_owner = is_prog_array(info),
                 .struct_ops = info->type == BPF_MAP_TYPE_STRUCT_OPS,
         };
 
@@ -319,7 +315,7 @@ int kernel_map(Source *source, uint32_t id, SourceMap *out)
         int r;
 
         if (looked) {
-                r = is_array(&looked->info) ? is_there(kernel, id) : 0;
+                r = is_prog_array(&looked->info) ? is_there(kernel, id) : 0;
                 if (r == 0)
                         *out = facts_of(kernel, &looked->info, looked->frozen);
                 return r;

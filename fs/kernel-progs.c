@@ -206,8 +206,7 @@ int kernel_prog_look(Source *source, uint32_t id, const SourceLooking *how, Sour
                 out->btf_id = btf.id;
         }
         /* The program may go. */
-        close(fd);
-        fd = -1;
+        close_fd(&fd);
         if (how->maps)
                 kernel_look_at_maps(kernel, looking.fdinfo, how->last, out);
         return 0;

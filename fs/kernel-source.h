@@ -26,6 +26,7 @@ static inline void close_fd(int *fd)
 {
         if (*fd >= 0)
                 close(*fd);
+        *fd = -1;
 }
 
 /* A value that can't change, read by the way when its map was looked at: whoever looks at such a

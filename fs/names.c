@@ -234,19 +234,19 @@ static bool is_free(Names *names, const char *name)
 /* Notes that no other entry may have that name. */
 static Given *give(Names *names, const char *name)
 {
+        const Given one = { g_strdup(name), 2 };
         Given *given;
 
         if (names->n_few < FEW) {
                 given = &names->few[names->n_few++];
-        } else {
-                if (!names->more)
-                        names->more =
-                                g_hash_table_new_full(g_str_hash, g_str_equal, NULL, given_free);
-                given = g_new(Given, 1);
+                *given = one;
+                return given;
         }
-        *given = (Given){ g_strdup(name), 2 };
-        if (names->more)
-                g_hash_table_insert(names->more, given->name, given);
+        if (!names->more)
+                names->more = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, given_free);
+        given = g_new(Given, 1);
+        *given = one;
+        g_hash_table_insert(names->more, given->name, given);
         return given;
 }
 

@@ -169,7 +169,7 @@ static int put_fixed(ProgMaking *making, Catalog *catalog, const WalkProg *seen,
         if (r < 0)
                 return r;
         info_json(&making->json, info);
-        making->struct_ops = making->struct_ops || prog_is_struct_ops(prog);
+        *making->struct_ops = *making->struct_ops || prog_is_struct_ops(prog);
         r = put_metadata(making, prog, seen->maps, &final);
         if (r == 0)
                 r = put_rules(making, prog, &final);

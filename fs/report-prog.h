@@ -39,9 +39,9 @@ GArray *report_prog_kept_new(guint n);
 
 /* One making of the report. */
 typedef struct ProgMaking {
-        GArray *kept;    /* of this making */
-        bool struct_ops; /* there was a program that only its map attaches */
-        bool first;      /* all that is kept was asked for just now, for this making */
+        GArray *kept;     /* of this making */
+        bool *struct_ops; /* becomes true if there is a program that only its map attaches */
+        bool first;       /* all that is kept was asked for just now, for this making */
         Prog *before; /* owned: the one that was asked last. The programs of an object are asked in
                          a row: while it is there, its maps need not be looked at again. NULL: none
                          was */

@@ -187,7 +187,6 @@ static int put_first(Catalog *catalog, Progs *progs, ProgMaking *making)
 
         if (r < 0)
                 return r;
-        progs->struct_ops = making->struct_ops;
         making->first = true;
         making->last = first.text->str;
         making->json = json_new(out);
@@ -202,14 +201,13 @@ static int progs_make(Catalog *catalog, NamesReserved reserved, gpointer kept, c
         ProgMaking making = {
                 .kept = report_prog_kept_new(progs->kept->len + 1),
                 .last = last,
-                .struct_ops = progs->struct_ops,
+                .struct_ops = &progs->struct_ops,
                 .reserved = reserved,
                 .json = json_new(out),
         };
         int r = progs->kept->len > 0 ? put_all(catalog, progs, &making, NULL)
                                      : put_first(catalog, progs, &making);
 
-        progs->struct_ops = making.struct_ops;
         g_clear_pointer(&making.before, prog_unref);
         if (r < 0) {
                 g_array_unref(making.kept);

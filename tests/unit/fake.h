@@ -47,9 +47,9 @@ typedef struct Fake {
         guint n_progs_asked; /* calls of prog() */
         guint n_maps;
         guint n_looks_at_maps; /* calls of prog_look() with maps */
-        guint n_changing; /* calls of prog_info() and map_info() for what changes */
-        guint n_fixed;    /* the same for what does not */
-        uint32_t change;  /* is added to the number that changes */
+        guint n_changing;      /* calls of prog_info() and map_info() for what changes */
+        guint n_fixed;         /* the same for what does not */
+        uint32_t change;       /* is added to the number that changes */
         SourceCounts counts[MAX_PROGS];
         GArray *events; /* int64_t: an id that was loaded, or -id: unloaded */
         bool lost;      /* the next drain says so */
